@@ -18,7 +18,8 @@ use crate::thread_write::{
     reject_late_write, save_thread_transition, save_without_transition, thread_summary, write_message,
     write_to_thread,
 };
-use crate::{Error, Receipt, Response, Session, token, worktree_condition};
+use crate::worktree_condition::check_worktree_condition;
+use crate::{Error, Receipt, Response, Session, token};
 
 /// A request to close a thread.
 #[derive(Clone, Debug)]
@@ -101,7 +102,8 @@ pub fn close_thread(
     if let Some(deferred) = defer_close(session, receipt, request, &digest)? {
         return Ok(deferred);
     }
-    let found = worktree_condition::check_worktree_condition(session, request, &digest)?;
+    let request = &ThreadCloseRequest { defer: false, ..request.clone() };
+    let found = check_worktree_condition(session, request, &digest)?;
     write_to_thread(session, receipt, request.thread, |tx, opened, now| {
         match decide::close_thread(&opened.thread, &digest, request.outcome.ending_kind(), now) {
             Err(refusal) if is_lease_lost(&refusal) => {
@@ -134,6 +136,8 @@ pub fn close_thread(
 }
 
 /// Records the result for the wrapper to report after the worker has ended; returns `None` if there is no wrapper.
+///
+/// It is judged as it will be then, and it withdraws an open question, as any other report.
 fn defer_close(
     session: &mut Session,
     receipt: Option<&Receipt<'_, ThreadCloseOutcome>>,
@@ -147,16 +151,26 @@ fn defer_close(
     if !has_wrapper {
         return Ok(None);
     }
+    check_worktree_condition(session, request, digest)?;
     let response = write_to_thread(session, receipt, request.thread, |tx, opened, now| {
         let mut thread = opened.thread;
-        decide::verify_token(&thread, digest)?;
+        if decide::verify_token(&thread, digest).is_err() {
+            return reject_late_write(tx, thread, digest, result, now);
+        }
+        let withdrawn = decide::withdraw_question(&thread, now);
+        let is_withdrawn = withdrawn.is_some();
+        thread = withdrawn.unwrap_or(thread);
         let (from, to) = (opened.worker, thread.head.from.clone());
         if let Some(row) = worker::load(tx, thread.id)? {
             worker::upsert(tx, &Worker { report: Some(result.clone()), ..row })?;
         }
         let draft = plain_draft(&from, &to, MessageKind::Progress, result);
         let message = write_message(tx, &mut thread, draft, now)?;
-        save_without_transition(tx, &thread)?;
+        if is_withdrawn {
+            save_thread_transition(tx, &thread)?;
+        } else {
+            save_without_transition(tx, &thread)?;
+        }
         append_thread_event(tx, EventKind::Noted, &thread, &from, vec![("to", to.to_string().into())], now)?;
         Ok(TxEnd::Commit(ThreadCloseOutcome { thread: thread_summary(tx, thread)?, message }))
     })?;

@@ -1,8 +1,9 @@
 //! `inbox show`: a thread with its messages, oldest first.
 
 use orch_core::id::{MessageId, ThreadId};
-use orch_core::message::Message;
+use orch_core::message::{Message, MessageKind};
 use orch_core::refusal::Refusal;
+use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::{message, thread};
 
@@ -40,4 +41,30 @@ pub fn show_thread(
         let messages = cut_page(messages, page.limit, total, |message: &Message| message.id.to_string());
         Ok(ThreadDetail { thread: thread_summary(tx, found)?, messages })
     })
+}
+
+/// The largest number of messages of a thread that are searched for questions.
+const MESSAGES_SEARCHED: u32 = 1_000;
+
+/// Lists the answered questions of a thread with their answers, oldest first.
+pub fn list_answered_questions(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+) -> Result<Vec<(Message, Message)>, Error> {
+    let mut open: Option<Message> = None;
+    let mut answered = Vec::new();
+    for message in message::list_by_thread(tx, thread, MessageId(0), MESSAGES_SEARCHED)? {
+        match message.content.kind {
+            MessageKind::Question => open = Some(message),
+            MessageKind::Answer => answered.extend(open.take().map(|question| (question, message))),
+            MessageKind::Work
+            | MessageKind::Note
+            | MessageKind::Progress
+            | MessageKind::Result
+            | MessageKind::Failure
+            | MessageKind::Cancel
+            | MessageKind::Late => {}
+        }
+    }
+    Ok(answered)
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use orch_core::escape;
+use orch_core::id::CommitHash;
 use orch_core::lease::TokenDigest;
 use orch_core::limit;
 use orch_core::refusal::{TreeProblem, TreeRefusal};
@@ -20,6 +21,8 @@ use orch_git::{CommitId, GitError, RefName, Repository, Worktree};
 const DIRTY_FILES_NAMED: usize = 20;
 
 /// Checks the worktree of a thread before it is closed as done, and flushes its commits to disk.
+///
+/// A report that its wrapper delivers later is checked as if the uncommitted changes were committed already.
 ///
 /// Returns `None` if the thread has no condition, or if the request will be refused for another reason.
 pub(crate) fn check_worktree_condition(
@@ -39,6 +42,9 @@ pub(crate) fn check_worktree_condition(
         return Ok(None);
     }
     let (repository, found) = inspect_worktree(session, request, &thread, &condition)?;
+    if request.defer {
+        return Ok(Some(found));
+    }
     flush_under_lease(session, &repository, &thread, &request.token)?;
     Ok(Some(found))
 }
@@ -71,21 +77,39 @@ fn inspect_worktree(
         return Err(conflict(TreeProblem::InProgress { operation: operation.to_owned() }));
     }
     let mut seen = observe_worktree(&repository, &tree, condition)?;
+    if request.defer {
+        let head = seen.head.clone();
+        condition::check_condition_after_commit(thread, condition, seen)?;
+        refuse_prepared_files(&tree, condition, &head)?;
+        drop(tree);
+        return Ok((repository, ClosingSnapshot { head, changes: None }));
+    }
     if request.snapshot && seen.dirty_total > 0 && seen.branch.as_deref() == Some(&condition.branch) {
         let subject = thread.head.subject.as_str();
         tree.snapshot_commit(&format!("{subject}\n\nCommitted as it was by `inbox done --snapshot`.\n"))?;
         seen = observe_worktree(&repository, &tree, condition)?;
     }
     condition::check_condition(thread, condition, &seen)?;
-    let head = CommitId::parse(seen.head.as_str()).ok_or(GitError::Unborn)?;
-    let prepared = tree.find_excluded_in(&base_commit(condition)?, &head)?;
-    if !prepared.is_empty() {
-        let paths = prepared.iter().map(|path| escape::path_text(path)).collect();
-        return Err(conflict(TreeProblem::HoldsPreparedFiles { paths }));
-    }
+    refuse_prepared_files(&tree, condition, &seen.head)?;
     let changes = summarize_changes(&repository, condition, &seen)?;
     drop(tree);
     Ok((repository, ClosingSnapshot { head: seen.head, changes: Some(changes) }))
+}
+
+/// Refuses commits that hold a file that the setup made or the tool copied.
+fn refuse_prepared_files(
+    tree: &Worktree<'_>,
+    condition: &TreeCondition,
+    head: &CommitHash,
+) -> Result<(), Error> {
+    let head = CommitId::parse(head.as_str()).ok_or(GitError::Unborn)?;
+    let prepared = tree.find_excluded_in(&base_commit(condition)?, &head)?;
+    if prepared.is_empty() {
+        return Ok(());
+    }
+    let paths = prepared.iter().map(|path| escape::path_text(path)).collect();
+    let problem = TreeProblem::HoldsPreparedFiles { paths };
+    Err(TreeRefusal::WorktreeConflict { tree: condition.tree.clone(), problem }.into())
 }
 
 fn observe_worktree(
@@ -113,7 +137,7 @@ fn observe_worktree(
     Ok(TreeStatus {
         descends,
         branch,
-        head: orch_core::id::CommitHash::from_stored(head.as_str().to_owned()),
+        head: CommitHash::from_stored(head.as_str().to_owned()),
         dirty_total: state.dirty.len(),
         dirty,
     })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use orch_core::id::{Slug, SlugError};
 
+use super::brief::TemplateProblem;
 use super::text_file::TextFileError;
 
 /// Where a profile was read from.
@@ -99,6 +100,12 @@ pub enum FieldProblem {
     /// Both a template and a template file are given.
     #[error("use either `template` or `template_file`, not both")]
     TwoTemplates,
+    /// The text that asks for a report is no template.
+    #[error("{problem}")]
+    Nudge {
+        /// The problem.
+        problem: TemplateProblem,
+    },
     /// A path has no character.
     #[error("a path must not be empty")]
     EmptyPath,

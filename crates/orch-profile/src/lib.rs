@@ -33,7 +33,9 @@ pub use events::{
     SessionTotals, TextRule, TokenCounts, TokenRule, UsdMicros,
 };
 pub use exit_meaning::{ClientEnd, ExitMeaning, ExitTable, ProcessExit};
-pub use profile::{BriefDelivery, Profile, ResponsibleParty, StoreAccess, TemplateSource, session_uuid};
+pub use profile::{
+    BriefDelivery, NudgeRule, Profile, ResponsibleParty, StoreAccess, TemplateSource, session_uuid,
+};
 pub use registry::{ProfileReference, ProfileRegistry};
 pub use text_file::TextFileError;
 pub use variables::{PassedVariables, VariableError, VariableName, VariableSettings};

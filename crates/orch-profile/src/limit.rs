@@ -29,6 +29,15 @@ pub const FAILURE_BYTES: usize = 500;
 /// The longest result; a longer one is truncated.
 pub const RESULT_BYTES: usize = 4_000;
 
+/// The longest end of a client's output that is no event.
+pub const PLAIN_TAIL_BYTES: usize = 1_000;
+
+/// The longest reason, and the longest end of output, of a rejected attempt that its session continues.
+pub const REJECTION_BYTES: usize = 1_500;
+
+/// How many changed files a nudge names.
+pub const NUDGE_FILES: usize = 20;
+
 /// The longest brief, not counting its spec.
 pub const BRIEF_BYTES_MAX: usize = 4 * 1024;
 

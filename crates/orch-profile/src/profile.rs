@@ -31,6 +31,8 @@ pub struct Profile {
     pub brief: BriefDelivery,
     /// The template that briefs are rendered from.
     pub template: TemplateSource,
+    /// What asks a worker for the report without which it ended.
+    pub nudge: NudgeRule,
     /// Who commits the changes.
     pub commit: ResponsibleParty,
     /// Who reports the result.
@@ -61,6 +63,18 @@ pub enum BriefDelivery {
     Argument,
     /// In a file whose path replaces `{brief_file}`.
     File,
+}
+
+/// Whether a worker that ended without a report is asked for it once, in the same session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NudgeRule {
+    /// It is asked by the built-in text.
+    #[default]
+    Standard,
+    /// It is asked by the text of this template.
+    Text(String),
+    /// It is not asked.
+    Off,
 }
 
 /// Who is responsible for an action that the worker or the tool can take.
@@ -125,6 +139,12 @@ impl Profile {
     #[must_use]
     pub fn event_reader(&self, before: SessionTotals) -> EventReader {
         EventReader::new(self.events.clone(), before)
+    }
+
+    /// Whether a worker that ended without a report can be asked for it.
+    #[must_use]
+    pub fn nudges(&self) -> bool {
+        self.resume.is_some() && self.report == ResponsibleParty::Worker && self.nudge != NudgeRule::Off
     }
 
     /// Interprets how a client's process ended.

@@ -11,12 +11,15 @@ use serde_path_to_error::Segment;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::brief::BriefTemplate;
 use super::command::{CommandLine, CommandPlaceholder};
 use super::error::{FieldProblem, ProfileError, ProfileOrigin};
 use super::events::EventRules;
 use super::exit_meaning::ExitTable;
 use super::limit;
-use super::profile::{BriefDelivery, Profile, ResponsibleParty, StoreAccess, TemplateSource};
+use super::profile::{
+    BriefDelivery, NudgeRule, Profile, ResponsibleParty, StoreAccess, TemplateSource,
+};
 use super::variables::{PassedVariables, VariableSettings};
 
 /// The fields of a profile file.
@@ -30,6 +33,7 @@ struct ProfileFile {
     brief: Option<BriefDelivery>,
     template: Option<String>,
     template_file: Option<Spanned<String>>,
+    nudge: Option<Spanned<NudgeField>>,
     #[serde(default)]
     commit: ResponsibleParty,
     #[serde(default)]
@@ -51,6 +55,14 @@ fn deserialize_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Spanne
     let text = Spanned::<String>::deserialize(deserializer)?;
     let name = Slug::new(text.get_ref()).map_err(D::Error::custom)?;
     Ok(Spanned::new(text.span(), name))
+}
+
+/// Whether a worker is asked for its report, or the text that asks it.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "`nudge` must be true, false or a text")]
+enum NudgeField {
+    Switch(bool),
+    Text(String),
 }
 
 /// A duration longer than zero.
@@ -184,6 +196,7 @@ fn build_profile(
         command: file.command.into_inner(),
         resume: file.resume.map(Spanned::into_inner),
         brief,
+        nudge: choose_nudge(file.nudge)?,
         commit: file.commit,
         report: file.report,
         store: file.store,
@@ -241,6 +254,19 @@ fn check_session(
         return Err(("resume", resume.span(), FieldProblem::NoSession));
     }
     Ok(())
+}
+
+fn choose_nudge(field: Option<Spanned<NudgeField>>) -> Result<NudgeRule, LocatedProblem> {
+    let Some(field) = field else { return Ok(NudgeRule::Standard) };
+    let span = field.span();
+    match field.into_inner() {
+        NudgeField::Switch(true) => Ok(NudgeRule::Standard),
+        NudgeField::Switch(false) => Ok(NudgeRule::Off),
+        NudgeField::Text(text) => match BriefTemplate::built_in().check_nudge(&text) {
+            Ok(()) => Ok(NudgeRule::Text(text)),
+            Err(problem) => Err(("nudge", span, FieldProblem::Nudge { problem })),
+        },
+    }
 }
 
 fn choose_template(

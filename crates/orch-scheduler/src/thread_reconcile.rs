@@ -208,7 +208,12 @@ impl AttemptReconciler<'_> {
                 (TaskEvent::Claim, EventKind::Running, "its work was claimed")
             }
             AttemptEvent::Ask => (TaskEvent::Ask, EventKind::Blocked, "its worker asked"),
-            AttemptEvent::Answer => (TaskEvent::Answer, EventKind::Running, "its question was answered"),
+            AttemptEvent::Answer => {
+                let is_answered = self.thread.answered.is_some();
+                let reason =
+                    if is_answered { "its question was answered" } else { "its question was withdrawn" };
+                (TaskEvent::Answer, EventKind::Running, reason)
+            }
             AttemptEvent::Release => {
                 self.attempt.agent = self.thread.head.to.clone();
                 (TaskEvent::Release, EventKind::Requeued, "its worker gave it back")

@@ -7,16 +7,13 @@ use orch_contract::work::{WorkPayload, WorkPayloadAnswer, WorkPayloadAttempt, Wo
 use orch_core::attempt::{Attempt, AttemptText};
 use orch_core::id::{AttemptId, AttemptName, MessageId};
 use orch_core::limit;
-use orch_core::message::{Message, MessageKind};
+use orch_core::message::Message;
 use orch_core::task::{Task, TaskText};
 use orch_core::text::truncate_end;
 use orch_core::worktree::Worktree;
 use orch_inbox::Error;
 use orch_store::Transaction;
 use orch_store::table::{attempt, message, worktree};
-
-/// The largest number of messages of an earlier attempt that are searched for questions.
-const MESSAGES_READ: u32 = 1_000;
 
 /// The two forms of a work message.
 pub struct WorkMessage {
@@ -111,31 +108,14 @@ pub fn write_work_message(
 
 /// Loads the questions of an earlier attempt with their answers.
 fn answers_of(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Vec<WorkPayloadAnswer>, Error> {
-    let mut open: Option<Message> = None;
-    let mut answers = Vec::new();
-    let Some(thread) = attempt.thread else { return Ok(answers) };
-    for message in message::list_by_thread(tx, thread, MessageId(0), MESSAGES_READ)? {
-        match message.content.kind {
-            MessageKind::Question => open = Some(message),
-            MessageKind::Answer => {
-                if let Some(question) = open.take() {
-                    answers.push(WorkPayloadAnswer {
-                        question: question.content.body,
-                        answer: message.content.body,
-                        from: message.content.from.to_string(),
-                    });
-                }
-            }
-            MessageKind::Work
-            | MessageKind::Note
-            | MessageKind::Progress
-            | MessageKind::Result
-            | MessageKind::Failure
-            | MessageKind::Cancel
-            | MessageKind::Late => {}
-        }
-    }
-    Ok(answers)
+    let Some(thread) = attempt.thread else { return Ok(Vec::new()) };
+    let answered = orch_inbox::show::list_answered_questions(tx, thread)?;
+    let answer = |(question, answer): (Message, Message)| WorkPayloadAnswer {
+        question: question.content.body,
+        answer: answer.content.body,
+        from: answer.content.from.to_string(),
+    };
+    Ok(answered.into_iter().map(answer).collect())
 }
 
 /// Returns why an attempt ended: the reason that was given, or else its worker's message, cut to a bounded length.

@@ -148,7 +148,12 @@ impl RelayService {
             token: self.binding.token.clone(),
             task: self.binding.task.as_ref(),
         };
+        let is_report = matches!(request, RelayRequest::Done { .. } | RelayRequest::Fail { .. });
         let answered = call.perform(request);
+        if is_report {
+            let refusal = answered.as_ref().err().map(|error| error.view.message.clone());
+            self.binding.refused.record(refusal);
+        }
         call.app.checkpoint_if_due();
         answered
     }
@@ -322,6 +327,7 @@ fn mentions_thread(answer: &Value, thread: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use orch_supervisor::wrapper::RefusedReport;
     use serde_json::json;
 
     use super::*;
@@ -337,6 +343,7 @@ mod tests {
                 relay_token: "relayed".to_owned(),
                 task: None,
                 defers: false,
+                refused: RefusedReport::default(),
             },
             secrets: SecretValues::default(),
         };

@@ -10,7 +10,8 @@ use orch_cli::program::CliProgram as _;
 use orch_cli::usage;
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
 use orch_testkit::crates::orch_profile::brief::{
-    BriefFacts, BriefTemplate, PriorAttempt, QuestionWithAnswer, ResumeFacts,
+    BriefFacts, BriefTemplate, PriorAttempt, QuestionWithAnswer, ResumeCause,
+    ResumeFacts,
 };
 use serde_json::Value;
 
@@ -43,6 +44,7 @@ fn brief_facts(thread: ThreadId, inbox: &str, orch: &str) -> BriefFacts {
             outcome: "failed".to_owned(),
             reason: None,
             log_tail: Some(output),
+            branch: None,
         }],
     }
 }
@@ -79,7 +81,7 @@ fn every_command_of_a_brief_parses() {
         attempt: attempt_name(1),
         thread: ThreadId(3),
         inbox: PathBuf::from("/opt/inbox"),
-        answered: Some(QuestionWithAnswer {
+        cause: ResumeCause::Answered(QuestionWithAnswer {
             question: "Which?".to_owned(),
             answer: "That.".to_owned(),
             from: "lead".to_owned(),

@@ -43,6 +43,20 @@ pub struct TreeStatus {
     pub dirty_total: usize,
 }
 
+/// Checks that a worktree will meet the condition of its thread once its uncommitted changes are committed.
+///
+/// # Errors
+/// The worktree is on another branch or commit, or has no change of its own.
+pub fn check_condition_after_commit(
+    thread: &Thread,
+    condition: &TreeCondition,
+    seen: TreeStatus,
+) -> Result<(), Refusal> {
+    let needs_commit = condition.needs_commit && seen.dirty_total == 0;
+    let condition = TreeCondition { needs_commit, ..condition.clone() };
+    check_condition(thread, &condition, &TreeStatus { dirty: Vec::new(), dirty_total: 0, ..seen })
+}
+
 /// Checks that a worktree meets the condition of its thread.
 ///
 /// # Errors

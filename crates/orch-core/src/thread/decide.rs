@@ -245,6 +245,23 @@ pub fn answer_question(thread: &Thread, now: Time) -> Result<PendingAnswer, Refu
     }
 }
 
+/// Withdraws the open question: the thread is claimed again with a full lease. `None` where no question is open.
+#[must_use]
+pub fn withdraw_question(thread: &Thread, now: Time) -> Option<Thread> {
+    match &thread.state {
+        ThreadState::Blocked { hold, length, .. } => {
+            assert_transition(thread, ThreadEvent::Answer);
+            let state = ThreadState::Claimed { hold: hold.clone(), lease: length.lease_from(now) };
+            Some(Thread { state, answered: None, updated_at: now, ..thread.clone() })
+        }
+        ThreadState::Queued
+        | ThreadState::Claimed { .. }
+        | ThreadState::Done(_)
+        | ThreadState::Failed(_)
+        | ThreadState::Cancelled => None,
+    }
+}
+
 /// Returns the open question if its default answer is due.
 #[must_use]
 pub fn due_default(thread: &Thread, now: Time) -> Option<OpenQuestion> {

@@ -41,7 +41,7 @@ named_enum! {
         Claim = "claim",
         /// The holder asks a question.
         Ask = "ask",
-        /// The question is answered.
+        /// The question is answered or withdrawn.
         Answer = "answer",
         /// The holder releases it.
         Release = "release",

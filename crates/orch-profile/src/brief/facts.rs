@@ -76,6 +76,8 @@ pub struct PriorAttempt {
     pub reason: Option<String>,
     /// The end of the output of its client or its checks.
     pub log_tail: Option<String>,
+    /// The branch with its commits, where it made any.
+    pub branch: Option<String>,
 }
 
 /// The facts for the brief of a resumed session.
@@ -87,6 +89,49 @@ pub struct ResumeFacts {
     pub thread: ThreadId,
     /// The absolute path of the program `inbox`.
     pub inbox: PathBuf,
-    /// The answer that the worker stopped for; `None` when it was interrupted.
-    pub answered: Option<QuestionWithAnswer>,
+    /// Why the session is resumed.
+    pub cause: ResumeCause,
+}
+
+/// Why a session is resumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResumeCause {
+    /// It was interrupted.
+    Interrupted,
+    /// The question that the worker stopped for was answered.
+    Answered(QuestionWithAnswer),
+    /// An earlier attempt of the session was rejected, and this attempt continues it.
+    Rejected(RejectedWork),
+}
+
+/// The rejected attempt that an attempt continues in its session and its worktree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedWork {
+    /// The rejected attempt.
+    pub earlier: PriorAttempt,
+    /// The branch that is checked out now; `None` outside git.
+    pub branch: Option<String>,
+    /// The files with conflicts that a merge has left in the worktree.
+    pub conflicts: Vec<String>,
+    /// Who commits.
+    pub commit: ResponsibleParty,
+}
+
+/// The facts for the text that asks a worker for the report without which it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NudgeFacts {
+    /// The attempt.
+    pub attempt: AttemptName,
+    /// The attempt's thread.
+    pub thread: ThreadId,
+    /// The absolute path of the program `inbox`.
+    pub inbox: PathBuf,
+    /// Whether the branch has commits of the worker.
+    pub has_commits: bool,
+    /// The changed files that are not committed.
+    pub uncommitted: Vec<String>,
+    /// Who commits.
+    pub commit: ResponsibleParty,
+    /// What was wrong with the last report, if one was refused.
+    pub refused: Option<String>,
 }

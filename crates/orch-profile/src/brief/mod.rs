@@ -9,5 +9,8 @@ mod sample;
 mod template;
 mod trim;
 
-pub use facts::{BriefFacts, BriefWorktree, PriorAttempt, QuestionWithAnswer, ResumeFacts};
+pub use facts::{
+    BriefFacts, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer, RejectedWork, ResumeCause,
+    ResumeFacts,
+};
 pub use template::{BriefError, BriefTemplate, RenderedBrief, TemplateError, TemplateProblem};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
 
 use super::super::profile::ResponsibleParty;
-use super::facts::{BriefFacts, BriefWorktree, PriorAttempt, QuestionWithAnswer};
+use super::facts::{BriefFacts, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer};
 
 /// Returns facts in which every field has a value.
 pub(super) fn sample_facts() -> BriefFacts {
@@ -40,6 +40,21 @@ pub(super) fn sample_facts() -> BriefFacts {
             outcome: "failed".to_owned(),
             reason: Some("Reason".to_owned()),
             log_tail: Some("output".to_owned()),
+            branch: Some("orch/run/task.1".to_owned()),
         }],
+    }
+}
+
+/// Returns facts for a nudge in which every field has a value.
+pub(super) fn sample_nudge_facts() -> NudgeFacts {
+    let BriefFacts { attempt, thread, inbox, .. } = sample_facts();
+    NudgeFacts {
+        attempt,
+        thread,
+        inbox,
+        has_commits: true,
+        uncommitted: vec!["file".to_owned()],
+        commit: ResponsibleParty::Worker,
+        refused: Some("no_changes".to_owned()),
     }
 }

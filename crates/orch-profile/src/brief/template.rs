@@ -4,22 +4,31 @@ use std::path::{Path, PathBuf};
 
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
-use orch_core::id::AttemptName;
+use orch_core::id::{AttemptName, ThreadId};
+use orch_core::text::truncate_end;
 
 use super::super::profile::ResponsibleParty;
 use super::super::text_file::{TextFileError, TextFileKind};
 use super::super::{limit, variables};
-use super::facts::{BriefFacts, BriefWorktree, PriorAttempt, QuestionWithAnswer, ResumeFacts};
-use super::sample::sample_facts;
+use super::facts::{
+    BriefFacts, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer, RejectedWork, ResumeCause,
+    ResumeFacts,
+};
+use super::sample::{sample_facts, sample_nudge_facts};
 use super::trim::{TrimmedFacts, indent_lines, trim_levels};
 use orch_process::TrustRecord;
 
 const STANDARD: &str = include_str!("brief.jinja");
 const RESUME: &str = include_str!("resume.jinja");
+const NUDGE: &str = include_str!("nudge.jinja");
+const REPORT: &str = include_str!("report.jinja");
 
-/// The names of the two templates in the environment.
+/// The names of the templates in the environment.
 const BRIEF_NAME: &str = "brief";
 const RESUME_NAME: &str = "resume";
+const NUDGE_NAME: &str = "nudge";
+/// How to report, which the others contain.
+const REPORT_NAME: &str = "report";
 
 const TEMPLATE_FILE: TextFileKind =
     TextFileKind { name: "the template", bytes_max: limit::TEMPLATE_BYTES_MAX };
@@ -159,18 +168,71 @@ impl BriefTemplate {
     /// # Errors
     /// The path of a program is not UTF-8.
     pub fn render_resume_brief(&self, facts: &ResumeFacts) -> Result<String, BriefError> {
-        let answered = facts.answered.as_ref().map(|answered| {
-            answer_value(&indent_lines(&answered.question), &indent_lines(&answered.answer), &answered.from)
-        });
+        let (mut answered, mut rejected) = (None, None);
+        match &facts.cause {
+            ResumeCause::Interrupted => {}
+            ResumeCause::Answered(QuestionWithAnswer { question, answer, from }) => {
+                answered = Some(answer_value(&indent_lines(question), &indent_lines(answer), from));
+            }
+            ResumeCause::Rejected(work) => rejected = Some(rejected_value(work)),
+        }
         let variables = context! {
             task => facts.attempt.task.to_string(),
             attempt => facts.attempt.to_string(),
             thread => facts.thread.to_string(),
-            inbox => quoted_program_path(&facts.inbox)?,
+            report => self.render_report(&facts.thread, &quoted_program_path(&facts.inbox)?),
             answered,
+            rejected,
         };
         self.render_template(RESUME_NAME, variables)
             .map_err(|source| BriefError::Template { attempt: facts.attempt.clone(), source })
+    }
+
+    /// Renders the text that asks a worker for its report, from the built-in template or another one.
+    ///
+    /// # Errors
+    /// The template fails, or the path of a program is not UTF-8.
+    pub fn render_nudge(&self, facts: &NudgeFacts, template: Option<&str>) -> Result<String, BriefError> {
+        let variables = self.nudge_variables(facts, &quoted_program_path(&facts.inbox)?);
+        let rendered = match template {
+            None => self.render_template(NUDGE_NAME, variables),
+            Some(text) => self
+                .environment
+                .render_str(text, variables)
+                .map_err(|error| template_error("the profile's field `nudge`", &error)),
+        };
+        rendered.map_err(|source| BriefError::Template { attempt: facts.attempt.clone(), source })
+    }
+
+    /// Checks the template of a nudge by rendering it with sample facts.
+    pub(crate) fn check_nudge(&self, template: &str) -> Result<(), TemplateProblem> {
+        let variables = self.nudge_variables(&sample_nudge_facts(), "/bin/inbox");
+        match self.environment.render_str(template, variables) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(template_problem(&error)),
+        }
+    }
+
+    /// Renders how to report on a thread.
+    fn render_report(&self, thread: &ThreadId, inbox: &str) -> String {
+        let variables = context! { thread => thread.to_string(), inbox };
+        self.render_template(REPORT_NAME, variables).expect("the built-in template is valid")
+    }
+
+    fn nudge_variables(&self, facts: &NudgeFacts, inbox: &str) -> Value {
+        let shown = facts.uncommitted.len().min(limit::NUDGE_FILES);
+        context! {
+            task => facts.attempt.task.to_string(),
+            attempt => facts.attempt.to_string(),
+            thread => facts.thread.to_string(),
+            inbox,
+            report => self.render_report(&facts.thread, inbox),
+            has_commits => facts.has_commits,
+            uncommitted => facts.uncommitted[..shown].to_vec(),
+            uncommitted_more => facts.uncommitted.len() - shown,
+            commit => party_name(facts.commit),
+            refused => facts.refused.as_deref(),
+        }
     }
 
     fn compile_template(text: String, origin: &str) -> Result<Self, TemplateError> {
@@ -183,6 +245,8 @@ impl BriefTemplate {
         environment
             .add_template_owned(BRIEF_NAME, text)
             .and_then(|()| environment.add_template(RESUME_NAME, RESUME))
+            .and_then(|()| environment.add_template(NUDGE_NAME, NUDGE))
+            .and_then(|()| environment.add_template(REPORT_NAME, REPORT))
             .map_err(|error| template_error(origin, &error))?;
         Ok(Self { environment, origin: origin.to_owned() })
     }
@@ -196,12 +260,16 @@ impl BriefTemplate {
 }
 
 fn template_error(origin: &str, error: &minijinja::Error) -> TemplateError {
-    let problem = match (error.kind(), error.detail()) {
+    let problem = template_problem(error);
+    TemplateError::Invalid { origin: origin.to_owned(), line: error.line().unwrap_or(1), problem }
+}
+
+fn template_problem(error: &minijinja::Error) -> TemplateProblem {
+    match (error.kind(), error.detail()) {
         (ErrorKind::UndefinedError, None) => TemplateProblem::Undefined,
         (kind, None) => TemplateProblem::Language { message: kind.to_string() },
         (_, Some(detail)) => TemplateProblem::Language { message: detail.to_owned() },
-    };
-    TemplateError::Invalid { origin: origin.to_owned(), line: error.line().unwrap_or(1), problem }
+    }
 }
 
 /// Returns the variables of a template.
@@ -209,10 +277,7 @@ fn template_variables(trimmed: &TrimmedFacts<'_>, inbox: &str, orch: &str) -> Va
     let facts = trimmed.facts;
     let worktree = facts.worktree.as_ref().map(|worktree| {
         let BriefWorktree { path, branch, base, commit, allow_empty } = worktree;
-        let commit = match commit {
-            ResponsibleParty::Worker => "worker",
-            ResponsibleParty::Tool => "tool",
-        };
+        let commit = party_name(*commit);
         context! { path => path.display().to_string(), branch, base, commit, allow_empty }
     });
     let answer =
@@ -231,11 +296,36 @@ fn template_variables(trimmed: &TrimmedFacts<'_>, inbox: &str, orch: &str) -> Va
         folder => facts.folder.as_ref().map(|folder| folder.display().to_string()),
         inbox,
         orch,
-        variables => [variables::AGENT, variables::THREAD, variables::LEASE, variables::STORE],
+        variables => [variables::AGENT, variables::THREAD, variables::LEASE, variables::RELAY],
         resumable => facts.resumable,
         answers,
         earlier,
         cut => &trimmed.cut,
+    }
+}
+
+fn party_name(party: ResponsibleParty) -> &'static str {
+    match party {
+        ResponsibleParty::Worker => "worker",
+        ResponsibleParty::Tool => "tool",
+    }
+}
+
+/// The rejected attempt, with output and reason cut to the size of a brief.
+fn rejected_value(work: &RejectedWork) -> Value {
+    let PriorAttempt { attempt, reason, log_tail, .. } = &work.earlier;
+    let reason = reason.as_deref().map(|reason| indent_lines(&truncate_end(reason, limit::REJECTION_BYTES)));
+    let log_tail = log_tail.as_deref().map(|tail| {
+        let start = tail.ceil_char_boundary(tail.len().saturating_sub(limit::REJECTION_BYTES));
+        tail[start..].lines().map(|line| format!("| {line}")).collect::<Vec<_>>().join("\n")
+    });
+    context! {
+        attempt,
+        reason,
+        log_tail,
+        branch => work.branch.as_deref(),
+        conflicts => &work.conflicts,
+        commit => party_name(work.commit),
     }
 }
 
@@ -244,8 +334,8 @@ fn answer_value(question: &str, answer: &str, from: &str) -> Value {
 }
 
 fn prior_attempt_value(prior: &PriorAttempt) -> Value {
-    let PriorAttempt { attempt, outcome, reason, log_tail } = prior;
-    context! { attempt, outcome, reason, log_tail }
+    let PriorAttempt { attempt, outcome, reason, log_tail, branch } = prior;
+    context! { attempt, outcome, reason, log_tail, branch }
 }
 
 /// Quotes a program's path for a shell.

@@ -45,6 +45,8 @@ pub struct ClientSummary {
     pub session: Option<String>,
     /// The client's last statement.
     pub result: Option<String>,
+    /// The end of the output that is no event, such as messages of the client's runtime.
+    pub plain_tail: String,
     /// The last failure that the client did not recover from.
     pub failure: Option<ReportedFailure>,
     /// The tokens that this start used; `None` when the client did not report them.
@@ -111,8 +113,11 @@ fn read_event_line(
         return has_text.then(|| ClientUpdate { activity: Some(text), ..ClientUpdate::default() });
     };
     // The first byte rules out most lines that are not events.
-    let event: Value =
-        line.trim_ascii_start().strip_prefix(b"{").and_then(|_| serde_json::from_slice(line).ok())?;
+    if !line.trim_ascii_start().starts_with(b"{") {
+        append_plain_line(&mut summary.plain_tail, line);
+        return None;
+    }
+    let event: Value = serde_json::from_slice(line).ok()?;
     summary.has_events = true;
     let mut update = extract_update(rules, usage, &event);
     // Many clients repeat their session id in every event.
@@ -132,6 +137,22 @@ fn read_event_line(
     summary.cost = usage.cost();
     summary.totals = usage.totals();
     Some(update)
+}
+
+/// Appends a line of output that is no event, and drops the oldest lines beyond the limit.
+fn append_plain_line(tail: &mut String, line: &[u8]) {
+    let text = to_one_line(&String::from_utf8_lossy(line), limit::ACTIVITY_BYTES);
+    if text.is_empty() {
+        return;
+    }
+    if !tail.is_empty() {
+        tail.push('\n');
+    }
+    tail.push_str(&text);
+    while tail.len() > limit::PLAIN_TAIL_BYTES {
+        let cut = tail.find('\n').map_or(tail.len(), |end| end + 1);
+        tail.drain(..cut);
+    }
 }
 
 fn extract_update(rules: &EventRules, usage: &mut UsageCounter, event: &Value) -> ClientUpdate {

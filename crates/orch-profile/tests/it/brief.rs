@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
 use orch_profile::brief::{
-    BriefError, BriefFacts, BriefTemplate, BriefWorktree, PriorAttempt, QuestionWithAnswer, ResumeFacts,
-    TemplateError,
+    BriefError, BriefFacts, BriefTemplate, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer,
+    RejectedWork, ResumeCause, ResumeFacts, TemplateError,
 };
 use orch_profile::{ProfileRegistry, ResponsibleParty, TextFileError};
 
@@ -48,6 +48,7 @@ fn third_attempt_facts() -> BriefFacts {
         outcome: outcome.to_owned(),
         reason: reason.map(str::to_owned),
         log_tail: log_tail.map(str::to_owned),
+        branch: log_tail.map(|_| format!("orch/ship-it/parser.{number}")),
     };
     BriefFacts {
         attempt: attempt_name(3),
@@ -108,17 +109,50 @@ fn briefs_are_as_expected() {
 
 #[test]
 fn resumptions_are_as_expected() {
-    let answered = third_attempt_facts().answers.pop();
     let facts = ResumeFacts {
         attempt: attempt_name(3),
         thread: ThreadId(12),
         inbox: third_attempt_facts().inbox,
-        answered,
+        cause: ResumeCause::Answered(third_attempt_facts().answers.remove(0)),
     };
     let template = BriefTemplate::built_in();
-    assert_same(&template.render_resume_brief(&facts).unwrap(), include_str!("briefs/answered.txt"));
-    let interrupted = ResumeFacts { answered: None, ..facts };
-    assert_same(&template.render_resume_brief(&interrupted).unwrap(), include_str!("briefs/interrupted.txt"));
+    let rejected = |commit, conflicts: &[&str]| {
+        ResumeCause::Rejected(RejectedWork {
+            earlier: third_attempt_facts().earlier.remove(1),
+            branch: Some("orch/ship-it/parser.3".to_owned()),
+            conflicts: conflicts.iter().map(|&file| file.to_owned()).collect(),
+            commit,
+        })
+    };
+    for (cause, expected) in [
+        (facts.cause.clone(), include_str!("briefs/answered.txt")),
+        (ResumeCause::Interrupted, include_str!("briefs/interrupted.txt")),
+        (rejected(ResponsibleParty::Worker, &[]), include_str!("briefs/rejected.txt")),
+        (rejected(ResponsibleParty::Tool, &["a.txt"]), include_str!("briefs/conflicting.txt")),
+    ] {
+        let facts = ResumeFacts { cause, ..facts.clone() };
+        assert_same(&template.render_resume_brief(&facts).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_worker_that_ended_without_a_report_is_asked_for_it() {
+    let facts = NudgeFacts {
+        attempt: attempt_name(3),
+        thread: ThreadId(12),
+        inbox: third_attempt_facts().inbox,
+        has_commits: false,
+        uncommitted: (0..25).map(|number| format!("file-{number}")).collect(),
+        commit: ResponsibleParty::Worker,
+        refused: Some("The worktree has uncommitted changes.".to_owned()),
+    };
+    let template = BriefTemplate::built_in();
+    assert_same(&template.render_nudge(&facts, None).unwrap(), include_str!("briefs/nudge.txt"));
+    let bare = NudgeFacts { has_commits: true, uncommitted: Vec::new(), refused: None, ..facts };
+    assert_same(&template.render_nudge(&bare, None).unwrap(), include_str!("briefs/nudge_bare.txt"));
+    let own = "{{ attempt }} {{ commit }} {{ has_commits }}: {{ report }}";
+    let text = template.render_nudge(&bare, Some(own)).unwrap();
+    assert!(text.starts_with("ship-it/parser@3 worker True: Report exactly once"), "{text}");
 }
 
 #[test]
@@ -178,6 +212,7 @@ fn the_newest_attempts_are_shortened_last() {
             outcome: "failed".to_owned(),
             reason: Some(format!("reason {number} {}", "x".repeat(150))),
             log_tail: Some(tail.clone()),
+            branch: None,
         })
         .collect();
     let brief = BriefTemplate::built_in().render_brief(&facts).unwrap();

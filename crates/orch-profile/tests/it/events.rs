@@ -204,11 +204,21 @@ fn claude_reports_the_cause_of_a_failure() {
 }
 
 #[test]
+fn the_end_of_the_output_that_is_no_event_is_bounded() {
+    let lines: Vec<String> = (0..200).map(|number| format!("line {number}")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let (_, summary) = read_events("claude", SessionTotals::default(), &lines);
+    assert!((900..=1_000).contains(&summary.plain_tail.len()), "{}", summary.plain_tail);
+    assert!(summary.plain_tail.starts_with("line ") && summary.plain_tail.ends_with("\nline 199"));
+}
+
+#[test]
 fn output_that_is_not_an_event_is_ignored() {
     let lines = ["", "{", "{\"type\":", "[1, 2]", "null", "\u{1b}[1mhello", "{\"type\":\"never seen\"}"];
     let (updates, summary) = read_events("claude", SessionTotals::default(), &lines);
     assert_eq!(updates, []);
-    assert_eq!(summary, ClientSummary { has_events: true, ..ClientSummary::default() });
+    let plain_tail = "[1, 2]\nnull\n[1mhello".to_owned();
+    assert_eq!(summary, ClientSummary { has_events: true, plain_tail, ..ClientSummary::default() });
     let (_, summary) = read_events("claude", SessionTotals::default(), &lines[..6]);
     assert!(!summary.has_events);
     assert!(matches!(classify_end("claude", 127, &lines[..6]), ClientEnd::CouldNotStart { .. }));

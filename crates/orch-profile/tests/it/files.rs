@@ -54,6 +54,27 @@ fn a_name_and_a_command_suffice() {
 }
 
 #[test]
+fn a_worker_without_a_report_is_asked_where_it_can_be_resumed() {
+    let resume = "resume = ['agent', '{session}']";
+    for (field, is_asked) in [
+        ("", true),
+        ("nudge = true", true),
+        ("nudge = false", false),
+        ("nudge = 'Report {{ attempt }}: {{ report }}'", true),
+        ("report = 'tool'", false),
+    ] {
+        let text = format!("name = 'x'\ncommand = ['agent', '{{session}}']\n{resume}\n{field}\n");
+        assert_eq!(parse_profile(&text).unwrap().nudges(), is_asked, "{field}");
+    }
+    assert!(!parse_profile("name = 'x'\ncommand = ['agent']\nnudge = true\n").unwrap().nudges());
+    for field in ["nudge = 3", "nudge = '{{ unknown }}'", "nudge = '{% if %}'"] {
+        let error = parse_profile(&format!("name = 'x'\ncommand = ['agent']\n{field}\n")).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("line 3, field `nudge`"), "{field}: {text}");
+    }
+}
+
+#[test]
 fn the_command_implies_the_delivery_of_the_brief() {
     for (command, brief, expected) in [
         ("['a']", "", Some(BriefDelivery::Stdin)),

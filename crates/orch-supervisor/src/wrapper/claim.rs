@@ -14,7 +14,7 @@ use orch_process::{ProcessIdentity, host_id};
 use orch_profile::{SessionTotals, session_uuid};
 use orch_store::table::worker;
 
-use super::config::WrapperConfig;
+use super::config::{RefusedReport, WrapperConfig};
 use super::launch;
 use super::relay::RelayEndpoint;
 use super::work_description::WorkDescription;
@@ -37,6 +37,10 @@ pub struct ClaimedWork {
     pub(super) relay: Option<RelayEndpoint>,
     /// The last question whose answer a start of the worker received.
     pub(super) answered: Option<MessageId>,
+    /// Whether the worker was asked for the report without which it ended.
+    pub(super) nudged: bool,
+    /// The worker's last report, if it was refused.
+    pub(super) refused: RefusedReport,
     /// See [`WrapperConfig::counts_quick_failures`].
     pub(super) counts_quick_failures: bool,
 }
@@ -102,6 +106,8 @@ fn claim_and_record(
         unspent: ResourceUsage::default(),
         relay: None,
         answered: claimed.thread.thread.answered.map(|answered| answered.question),
+        nudged: false,
+        refused: RefusedReport::default(),
         counts_quick_failures: config.counts_quick_failures(),
     })
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use orch_core::id::{Slug, TaskName, ThreadId};
@@ -78,6 +78,24 @@ pub struct RelayBinding {
     pub task: Option<TaskName>,
     /// Whether `inbox done` leaves closing the thread to the wrapper.
     pub defers: bool,
+    /// The worker's last report, if it was refused.
+    pub refused: RefusedReport,
+}
+
+/// Why the last report of a worker was refused; empty while none was.
+#[derive(Clone, Debug, Default)]
+pub struct RefusedReport(Arc<Mutex<Option<String>>>);
+
+impl RefusedReport {
+    /// Records how a report was answered: with the refusal, or `None` where it was taken in.
+    pub fn record(&self, refusal: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
+    }
+
+    /// Returns why the last report was refused.
+    pub(super) fn reason(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The paths of our programs.

@@ -1,6 +1,6 @@
 //! Interpreting the exit of a worker: the thread's state decides, and the wrapper reports what the worker did not.
 
-use std::path::Path;
+use std::os::fd::BorrowedFd;
 
 use orch_core::id::MessageId;
 use orch_core::limit;
@@ -8,23 +8,24 @@ use orch_core::refusal::Refusal;
 use orch_core::run::ResourceUsage;
 use orch_core::thread::{Thread, ThreadState, decide};
 use orch_core::worker::WorkerOutcome;
-use orch_store::TxEnd;
+use orch_store::{Transaction, TxEnd};
 use orch_store::driver::WriteDurability;
 use orch_store::table::{message, run as run_table, task as task_table, thread, worker};
 
 use super::claim::ClaimedWork;
 use super::config::{WrapperConfig, WrapperOutcome};
 use super::cooldown;
+use super::end_text::{self, WorkChanges, WorkerSaid};
 use super::guard::EndReason;
 use super::run::{WorkerStartResult, record_end, redact_detail};
 use orch_inbox::close::{ThreadCloseOutcome, ThreadCloseRequest, ThreadResult, close_thread};
 use orch_inbox::kept_report::{KeptEnd, KeptReport};
 use orch_inbox::release::release_thread;
-use orch_inbox::wake::{PollOutcome, is_readable, wait_until};
+use orch_inbox::wake::{PollOutcome, is_readable, wait_with_files};
 use orch_inbox::{Error, Response, Session, failure};
 use orch_process::worker::WorkerExit;
 use orch_profile::brief::QuestionWithAnswer;
-use orch_profile::{ClientEnd, FailureCause, ProcessExit};
+use orch_profile::{ClientEnd, FailureCause, ProcessExit, Profile};
 
 /// What follows from the exit of a worker.
 pub(super) enum FinishOutcome {
@@ -32,6 +33,8 @@ pub(super) enum FinishOutcome {
     Over(WrapperOutcome),
     /// The worker is started again after the answer to this question.
     AwaitingAnswer(MessageId),
+    /// The worker ended without a report, and is asked for it in the same session.
+    Unreported(WorkChanges),
 }
 
 /// Interprets the exit of a worker, and closes or releases the work accordingly.
@@ -57,19 +60,26 @@ pub(super) fn finish_work(
         record_end(session, work, outcome, None)?;
         return Ok(FinishOutcome::Over(wrapper_outcome(work, outcome, exit_status, message, None)));
     }
-    let end = WorkerEndKind::classify_end(config, ran, report.is_some());
-    if let (WorkerEndKind::Normal, Some(ThreadState::Blocked { question, .. })) =
-        (&end, found.as_ref().map(|thread| &thread.state))
-    {
-        return Ok(FinishOutcome::AwaitingAnswer(question.message));
+    let mut end = WorkerEndKind::classify_end(config, ran, report.is_some());
+    if work.nudged && matches!(end, WorkerEndKind::Failed(_) | WorkerEndKind::NeverRan(_)) {
+        // The work that was there before the worker was asked for its report is judged.
+        end = WorkerEndKind::Normal;
     }
-    if let (WorkerEndKind::Normal, None, Some(answered)) =
-        (&end, &report, found.and_then(|thread| thread.answered))
-    {
-        // The question was answered before the worker, which does not wait for it, had exited.
-        let is_new = work.answered != Some(answered.question);
-        if is_new && !config.reports_by_exit() && !work.has_new_commits(session) {
-            return Ok(FinishOutcome::AwaitingAnswer(answered.question));
+    if matches!(end, WorkerEndKind::Normal) && report.is_none() {
+        if let Some(ThreadState::Blocked { question, .. }) = found.as_ref().map(|thread| &thread.state) {
+            return Ok(FinishOutcome::AwaitingAnswer(question.message));
+        }
+        let changes = WorkChanges::read(session, work);
+        let answered = found.and_then(|thread| thread.answered).map(|answered| answered.question);
+        if let Some(question) = answered.filter(|_| !config.reports_by_exit() && !changes.has_commits)
+            && work.answered != Some(question)
+        {
+            // The question was answered before the worker, which does not wait for it, had exited.
+            return Ok(FinishOutcome::AwaitingAnswer(question));
+        }
+        let can_resume = work.row.session.is_some() && work.work.attempt.is_some();
+        if can_resume && !work.nudged && config.profile().is_some_and(Profile::nudges) {
+            return Ok(FinishOutcome::Unreported(changes));
         }
     }
     let (outcome, message, detail) = close_by_end(session, config, work, end, report, ran)?;
@@ -178,10 +188,11 @@ fn close_by_end(
             if work.counts_quick_failures
                 && session.read(|tx, now| cooldown::would_trip_breaker(tx, &work.row, now))?
             {
-                let text = format!("several workers in a row failed quickly: {text}\n{}", ran.result.tail);
+                let said = WorkerSaid::of_start(config, ran).describe();
+                let text = format!("several workers in a row failed quickly: {text}\n{said}");
                 return release_work(session, work, WorkerOutcome::Provider, Some(text));
             }
-            let reason = append_tail(&text, &ran.result.tail);
+            let reason = end_text::failure_reason(session, config, work, ran, &text);
             let closed =
                 close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
             Ok((WorkerOutcome::Failed, closed, Some(text)))
@@ -194,8 +205,8 @@ fn close_by_end(
                 None => None,
             };
             match result {
-                Some(result) => close_as_done(session, work, result, snapshot, ran),
-                None => close_without_report(session, work, ran),
+                Some(result) => close_as_done(session, config, work, (result, snapshot), ran),
+                None => close_without_report(session, config, work, ran),
             }
         }
     }
@@ -204,9 +215,9 @@ fn close_by_end(
 /// Closes the thread as done, or as failed when the worktree does not meet the thread's condition.
 fn close_as_done(
     session: &mut Session,
+    config: &WrapperConfig<'_>,
     work: &ClaimedWork,
-    result: String,
-    snapshot: bool,
+    (result, snapshot): (String, bool),
     ran: &WorkerStartResult,
 ) -> Result<WorkerEndReport, Error> {
     let outcome = ThreadResult::Done { result, payload: None, artifacts: Vec::new() };
@@ -214,7 +225,7 @@ fn close_as_done(
         Ok(closed) => Ok((WorkerOutcome::Reported, closed, None)),
         Err(error) => {
             let text = format!("it finished, but its work cannot be accepted: {}", report_problem(error)?);
-            let reason = append_tail(&text, &ran.result.tail);
+            let reason = end_text::failure_reason(session, config, work, ran, &text);
             let closed =
                 close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
             Ok((WorkerOutcome::Failed, closed, Some(text)))
@@ -222,25 +233,33 @@ fn close_as_done(
     }
 }
 
-/// Closes the thread of a worker that did not report: as done if it has new commits, or else as failed.
+/// Closes the thread of a worker that did not report: as done if there is work to verify, or else as failed.
+///
+/// Commits are; where the wrapper commits, changed files are too.
 fn close_without_report(
     session: &mut Session,
+    config: &WrapperConfig<'_>,
     work: &ClaimedWork,
     ran: &WorkerStartResult,
 ) -> Result<WorkerEndReport, Error> {
     const PAYLOAD: &str = r#"{"exited_without_report":true}"#;
     let mut text = "it exited without a report".to_owned();
-    if work.has_new_commits(session) {
-        let result = append_tail("It exited without a report; its commits are its result.", &ran.result.tail);
+    let changes = WorkChanges::read(session, work);
+    let is_to_verify =
+        changes.has_commits || (config.snapshots_worktree() && !changes.uncommitted.is_empty());
+    if is_to_verify {
+        let what = if changes.has_commits { "commits" } else { "changes" };
+        let result = format!("It exited without a report; its {what} are its result.");
+        let result = WorkerSaid::of_start(config, ran).append_to(result);
         let outcome = ThreadResult::Done { result, payload: Some(PAYLOAD.to_owned()), artifacts: Vec::new() };
         match close_claimed_thread(session, work, outcome, true) {
             Ok(closed) => return Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text))),
             Err(error) => {
-                text = format!("{text}, and its commits cannot be accepted: {}", report_problem(error)?);
+                text = format!("{text}, and its {what} cannot be accepted: {}", report_problem(error)?);
             }
         }
     }
-    let reason = append_tail(&text, &ran.result.tail);
+    let reason = end_text::failure_reason(session, config, work, ran, &text);
     let closed = close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
     Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text)))
 }
@@ -298,44 +317,71 @@ fn release_work(
     }
 }
 
-/// Waits until the worker's question is answered; `None` when the work is revoked. The worker has no process meanwhile.
+/// What ended the wait for an answer.
+#[derive(Debug)]
+pub(super) enum AwaitedAnswer {
+    /// The question was answered.
+    Answered(QuestionWithAnswer),
+    /// The wrapper was asked to end the worker.
+    Stopped,
+    /// The work was revoked.
+    Revoked,
+}
+
+/// Waits until the worker's question is answered. The worker has no process meanwhile.
 pub(super) fn await_answer(
     session: &mut Session,
     config: &WrapperConfig<'_>,
     work: &ClaimedWork,
     question: MessageId,
-) -> Result<Option<QuestionWithAnswer>, Error> {
+) -> Result<AwaitedAnswer, Error> {
+    let files: Vec<BorrowedFd<'_>> = config.stop.into_iter().collect();
     loop {
-        let found = wait_until(session, limit::WAIT_DEFAULT, |session| {
-            session.read(|tx, _| {
-                let Some(found) = thread::load(tx, work.thread())? else {
-                    return Ok(PollOutcome::Found(None));
-                };
-                if decide::verify_token(&found, &work.digest).is_err() {
-                    return Ok(PollOutcome::Found(None));
-                }
-                if let ThreadState::Blocked { question, .. } = &found.state {
-                    return Ok(PollOutcome::NotYet(question.default_at));
-                }
-                let Some(answered) = found.answered else { return Ok(PollOutcome::Found(None)) };
-                let asked = message::load(tx, question)?;
-                let answer = message::load(tx, answered.answer)?;
-                Ok(PollOutcome::Found(asked.zip(answer).map(|(asked, answer)| QuestionWithAnswer {
-                    question: asked.content.body,
-                    answer: answer.content.body,
-                    from: answer.content.from.to_string(),
-                })))
-            })
+        let found = wait_with_files(session, limit::WAIT_DEFAULT, &files, |session| {
+            if config.stop.is_some_and(is_readable) {
+                return Ok(PollOutcome::Found(AwaitedAnswer::Stopped));
+            }
+            session.read(|tx, _| find_answer(tx, work, question))
         })?;
         if let Some(answered) = found {
             return Ok(answered);
         }
-        // Perhaps no other process exists to apply a default that is due, or to see a request to stop.
+        // Perhaps no other process exists to apply a default that is due.
         orch_inbox::apply_due_defaults(session)?;
-        if config.stop.is_some_and(is_readable) {
-            return Ok(None);
-        }
     }
+}
+
+/// Finds the answer to the worker's question, or that none will come.
+fn find_answer(
+    tx: &mut Transaction<'_>,
+    work: &ClaimedWork,
+    question: MessageId,
+) -> Result<PollOutcome<AwaitedAnswer>, Error> {
+    let found = thread::load(tx, work.thread())?;
+    let Some(found) = found.filter(|found| decide::verify_token(found, &work.digest).is_ok()) else {
+        return Ok(PollOutcome::Found(AwaitedAnswer::Revoked));
+    };
+    if let ThreadState::Blocked { question, .. } = &found.state {
+        return Ok(PollOutcome::NotYet(question.default_at));
+    }
+    let Some(answered) = found.answered else { return Ok(PollOutcome::Found(AwaitedAnswer::Revoked)) };
+    let messages = message::load(tx, question)?.zip(message::load(tx, answered.answer)?);
+    let Some((asked, answer)) = messages else { return Ok(PollOutcome::Found(AwaitedAnswer::Revoked)) };
+    Ok(PollOutcome::Found(AwaitedAnswer::Answered(QuestionWithAnswer {
+        question: asked.content.body,
+        answer: answer.content.body,
+        from: answer.content.from.to_string(),
+    })))
+}
+
+/// Releases work whose worker waits for an answer; a worker that is started on it later asks again.
+pub(super) fn release_waiting(
+    session: &mut Session,
+    work: &mut ClaimedWork,
+) -> Result<WrapperOutcome, Error> {
+    let (outcome, message, detail) = release_work(session, work, WorkerOutcome::Stopped, None)?;
+    record_end(session, work, outcome, detail.clone())?;
+    Ok(wrapper_outcome(work, outcome, None, message, detail))
 }
 
 /// Records that the work was revoked.
@@ -375,7 +421,7 @@ pub(super) fn kept_report(
             KeptEnd::GivenBack
         }
         WorkerEndKind::Failed(text) => {
-            let reason = append_tail(&text, &ran.result.tail);
+            let reason = WorkerSaid::of_start(config, ran).append_to(text);
             KeptEnd::Failed { reason: config.secrets.redact_text(&reason).into_owned() }
         }
         WorkerEndKind::Normal => KeptEnd::Finished {
@@ -394,11 +440,6 @@ fn exit_result(ran: &WorkerStartResult) -> String {
     last.unwrap_or_else(|| result_from_output(&ran.result.tail))
 }
 
-fn append_tail(text: &str, tail: &str) -> String {
-    let tail = tail.trim();
-    if tail.is_empty() { text.to_owned() } else { format!("{text}\n\nThe end of its output:\n{tail}") }
-}
-
 fn result_from_output(tail: &str) -> String {
     match tail.trim() {
         "" => "It finished without output.".to_owned(),
@@ -410,21 +451,5 @@ fn describe_refusal(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Tree(refusal) => refusal.to_string(),
         _ => "its thread is closed.".to_owned(),
-    }
-}
-
-impl ClaimedWork {
-    /// Whether the worktree has commits since its base.
-    fn has_new_commits(&self, session: &Session) -> bool {
-        let Some(condition) = &self.work.condition else { return false };
-        let top = Path::new(&condition.tree);
-        let head = session.world().discover_repository(top).ok().and_then(|repository| {
-            repository
-                .open_worktree(top)
-                .ok()
-                .and_then(|tree| tree.read_status().ok())
-                .and_then(|state| state.commit)
-        });
-        head.is_some_and(|head| head.as_str() != condition.base.as_str())
     }
 }

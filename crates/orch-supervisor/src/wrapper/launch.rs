@@ -11,13 +11,15 @@ use orch_process::EnvironmentVariables;
 use orch_process::reexec;
 use orch_process::worker::WorkerInput;
 use orch_profile::brief::{
-    BriefFacts, BriefTemplate, BriefWorktree, PriorAttempt, QuestionWithAnswer, ResumeFacts,
+    BriefFacts, BriefTemplate, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer, ResumeCause,
+    ResumeFacts,
 };
-use orch_profile::{BriefDelivery, PlaceholderValues, Profile, ResponsibleParty, variables};
+use orch_profile::{BriefDelivery, NudgeRule, PlaceholderValues, Profile, ResponsibleParty, variables};
 use orch_scheduler::meter;
 
 use super::claim::{ClaimedWork, random_uuid};
 use super::config::{DEFER, WorkerSource, WrapperConfig};
+use super::end_text::WorkChanges;
 use super::relay;
 use crate::SupervisorError;
 
@@ -60,12 +62,21 @@ impl Drop for WorkerLaunch {
     }
 }
 
-/// Prepares a start. `again` means that the worker ran before on this work and is resumed.
+/// Why a worker is started.
+pub(super) enum StartCause {
+    /// The work was claimed.
+    Claimed,
+    /// Its question was answered.
+    Answered(QuestionWithAnswer),
+    /// It ended without a report, and is asked for it.
+    Unreported(WorkChanges),
+}
+
+/// Prepares a start.
 pub(super) fn prepare_launch(
     config: &WrapperConfig<'_>,
     work: &ClaimedWork,
-    again: bool,
-    answered: Option<QuestionWithAnswer>,
+    cause: StartCause,
 ) -> Result<WorkerLaunch, SupervisorError> {
     let folder = match work.work.work_folder() {
         Some(folder) => folder,
@@ -91,10 +102,11 @@ pub(super) fn prepare_launch(
                 None => None,
             };
             // A client that exited before it reported its session cannot resume one.
+            let again = !matches!(cause, StartCause::Claimed);
             let resumes = profile.resume.is_some()
                 && (work.row.session.is_some() || (again && !profile.reports_session()));
             let start = ClientStart { config, work, profile, folder, session, resumes };
-            let text = start.render_brief(template, answered)?;
+            let text = start.render_brief(template, cause)?;
             start.prepare(&config.secrets.redact_text(&text))
         }
     }
@@ -115,18 +127,36 @@ impl ClientStart<'_, '_> {
     fn render_brief(
         &self,
         template: &BriefTemplate,
-        answered: Option<QuestionWithAnswer>,
+        cause: StartCause,
     ) -> Result<String, SupervisorError> {
-        let text = match &self.work.work.attempt {
-            Some(attempt) if self.resumes => template.render_resume_brief(&ResumeFacts {
-                attempt: attempt.clone(),
-                thread: self.work.thread(),
-                inbox: self.config.programs.inbox.clone(),
-                answered,
-            }),
-            _ => template.render_brief(&self.brief_facts()).map(|brief| brief.text),
+        let Some(attempt) = self.work.work.attempt.as_ref().filter(|_| self.resumes) else {
+            let brief = template.render_brief(&self.brief_facts()).map_err(SupervisorError::Brief)?;
+            return Ok(brief.text);
         };
-        text.map_err(SupervisorError::Brief)
+        let (attempt, thread) = (attempt.clone(), self.work.thread());
+        let inbox = self.config.programs.inbox.clone();
+        let cause = match cause {
+            StartCause::Unreported(changes) => {
+                let facts = NudgeFacts {
+                    attempt,
+                    thread,
+                    inbox,
+                    has_commits: changes.has_commits,
+                    uncommitted: changes.uncommitted,
+                    commit: self.profile.commit,
+                    refused: self.work.refused.reason(),
+                };
+                let text = match &self.profile.nudge {
+                    NudgeRule::Text(text) => Some(text.as_str()),
+                    NudgeRule::Standard | NudgeRule::Off => None,
+                };
+                return template.render_nudge(&facts, text).map_err(SupervisorError::Brief);
+            }
+            StartCause::Answered(answered) => ResumeCause::Answered(answered),
+            StartCause::Claimed => ResumeCause::Interrupted,
+        };
+        let facts = ResumeFacts { attempt, thread, inbox, cause };
+        template.render_resume_brief(&facts).map_err(SupervisorError::Brief)
     }
 
     fn brief_facts(&self) -> BriefFacts {
@@ -150,6 +180,7 @@ impl ClientStart<'_, '_> {
             outcome: earlier.outcome.clone(),
             reason: earlier.reason.clone(),
             log_tail: earlier.log_tail.clone(),
+            branch: earlier.branch.clone().filter(|_| earlier.commit.is_some()),
         });
         BriefFacts {
             attempt,

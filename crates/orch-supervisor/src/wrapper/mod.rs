@@ -8,6 +8,7 @@
 mod claim;
 mod config;
 mod cooldown;
+mod end_text;
 mod finish;
 mod guard;
 mod launch;
@@ -18,7 +19,8 @@ mod work_description;
 
 pub use claim::{ClaimedWork, claim_work};
 pub use config::{
-    DEFER, LOG_BYTES_MAX, ProgramPaths, RelayBinding, WorkerSource, WrapperConfig, WrapperOutcome,
+    DEFER, LOG_BYTES_MAX, ProgramPaths, RefusedReport, RelayBinding, WorkerSource, WrapperConfig,
+    WrapperOutcome,
 };
 pub use reexec_payload::ReexecPayload;
 pub use run::run_claimed_work;

@@ -14,7 +14,7 @@ use orch_profile::SessionTotals;
 use serde::{Deserialize, Serialize};
 
 use super::claim::{ClaimedWork, new_worker_row};
-use super::config::WrapperConfig;
+use super::config::{RefusedReport, WrapperConfig};
 use super::work_description::{WorkDescription, WorkDescriptionRecord};
 
 /// The state of a wrapper that survives its re-exec. It contains the token of the lease, a secret.
@@ -68,6 +68,8 @@ impl ClaimedWork {
             unspent: ResourceUsage::default(),
             relay: None,
             answered: payload.answered.map(MessageId),
+            nudged: false,
+            refused: RefusedReport::default(),
             counts_quick_failures: config.counts_quick_failures(),
         }
     }

@@ -45,6 +45,7 @@ pub(super) fn serve_relay(
         relay_token: token::random_token()?,
         task: work.work.attempt.as_ref().map(|attempt| attempt.task.clone()),
         defers: config.defers_reports(),
+        refused: work.refused.clone(),
     };
     work.relay = Some(RelayEndpoint { folder: folder.clone(), token: binding.relay_token.clone() });
     let started = MailboxServer::start(&folder, LIMITS, (config.relay)(binding));

@@ -11,15 +11,15 @@ use orch_process::worker::{
 };
 use orch_process::{SecretValues, Tag, WorkerCommand};
 use orch_profile::ClientSummary;
-use orch_profile::brief::QuestionWithAnswer;
 use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
 use orch_store::table::worker;
 
 use super::claim::ClaimedWork;
 use super::config::{LOG_BYTES_MAX, WrapperConfig, WrapperOutcome};
-use super::finish::{self, FinishOutcome};
+use super::finish::{self, AwaitedAnswer, FinishOutcome};
 use super::guard::{EndReason, WorkerGuard};
+use super::launch::StartCause;
 use super::{cooldown, launch, relay};
 use crate::SupervisorError;
 
@@ -45,11 +45,11 @@ pub fn run_claimed_work(
     mut work: ClaimedWork,
 ) -> Result<WrapperOutcome, SupervisorError> {
     let _relay = relay::serve_relay(&config, &mut work)?;
-    let mut answered = None;
-    for start in 0..STARTS_MAX {
-        let ran = run_worker_once(&mut config, &mut work, start > 0, answered.take())?;
+    let mut cause = StartCause::Claimed;
+    for _ in 0..STARTS_MAX {
+        let ran = run_worker_once(&mut config, &mut work, cause)?;
         let (mut session, finished) = record_finish(&config, &mut work, &ran)?;
-        match finished {
+        cause = match finished {
             FinishOutcome::Over(outcome) => {
                 session.checkpoint_if_due();
                 return Ok(outcome);
@@ -57,11 +57,19 @@ pub fn run_claimed_work(
             FinishOutcome::AwaitingAnswer(question) => {
                 work.answered = Some(question);
                 match finish::await_answer(&mut session, &config, &work, question)? {
-                    Some(found) => answered = Some(found),
-                    None => return Ok(finish::record_lost(&mut session, &mut work)?),
+                    AwaitedAnswer::Answered(found) => {
+                        work.work.add_answer(&found);
+                        StartCause::Answered(found)
+                    }
+                    AwaitedAnswer::Stopped => return Ok(finish::release_waiting(&mut session, &mut work)?),
+                    AwaitedAnswer::Revoked => return Ok(finish::record_lost(&mut session, &mut work)?),
                 }
             }
-        }
+            FinishOutcome::Unreported(changes) => {
+                work.nudged = true;
+                StartCause::Unreported(changes)
+            }
+        };
         session.checkpoint_if_due();
     }
     let mut session = (config.open)()?;
@@ -104,10 +112,9 @@ fn record_finish(
 fn run_worker_once(
     config: &mut WrapperConfig<'_>,
     work: &mut ClaimedWork,
-    again: bool,
-    answered: Option<QuestionWithAnswer>,
+    cause: StartCause,
 ) -> Result<WorkerStartResult, SupervisorError> {
-    let launch = launch::prepare_launch(config, work, again, answered)?;
+    let launch = launch::prepare_launch(config, work, cause)?;
     work.row.session = launch.session.clone().or(work.row.session.take());
     let reader = config.profile().map(|profile| profile.event_reader(work.totals));
     let (tag, log) = (work.row.tag.clone(), work.log.clone());

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use orch_contract::work::WorkPayload;
+use orch_contract::work::{WorkPayload, WorkPayloadAnswer};
 use orch_core::id::{AttemptName, CommitHash, MessageId, Slug, TaskName, ThreadId};
 use orch_core::message::MessageKind;
 use orch_core::thread::condition::TreeCondition;
 use orch_inbox::Error;
 use orch_inbox::claim::ClaimOutcome;
+use orch_inbox::show::list_answered_questions;
+use orch_profile::brief::QuestionWithAnswer;
 use orch_store::Transaction;
 use orch_store::table::{message, thread_condition};
 use serde::{Deserialize, Serialize};
@@ -55,7 +57,30 @@ impl WorkDescription {
             payload.spec = first.map(|message| message.content.body).filter(|body| !body.is_empty());
         }
         let condition = thread_condition::load(tx, thread.id)?;
-        Ok(Self { thread: thread.id, attempt, payload, condition })
+        let mut work = Self { thread: thread.id, attempt, payload, condition };
+        // A later worker of the thread is told what an earlier one has asked.
+        if thread.message_count > 1 {
+            for (question, answer) in list_answered_questions(tx, thread.id)? {
+                work.add_answer(&QuestionWithAnswer {
+                    question: question.content.body,
+                    answer: answer.content.body,
+                    from: answer.content.from.to_string(),
+                });
+            }
+        }
+        Ok(work)
+    }
+
+    /// Adds an answer, for a worker that cannot resume its session and is briefed again.
+    pub(super) fn add_answer(&mut self, found: &QuestionWithAnswer) {
+        let answered = WorkPayloadAnswer {
+            question: found.question.clone(),
+            answer: found.answer.clone(),
+            from: found.from.clone(),
+        };
+        if !self.payload.answers.contains(&answered) {
+            self.payload.answers.push(answered);
+        }
     }
 
     pub(super) fn to_record(&self) -> WorkDescriptionRecord {

@@ -12,5 +12,6 @@ mod many;
 mod mistakes;
 mod questions;
 mod shared_folder;
+mod reports;
 mod storm;
 mod to_the_end;
