@@ -17,9 +17,7 @@ use super::error::{FieldProblem, ProfileError, ProfileOrigin};
 use super::events::EventRules;
 use super::exit_meaning::ExitTable;
 use super::limit;
-use super::profile::{
-    BriefDelivery, NudgeRule, Profile, ResponsibleParty, StoreAccess, TemplateSource,
-};
+use super::profile::{BriefDelivery, NudgeRule, Profile, ResponsibleParty, StoreAccess, TemplateSource};
 use super::variables::{PassedVariables, VariableSettings};
 
 /// The fields of a profile file.

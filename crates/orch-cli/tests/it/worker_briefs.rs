@@ -10,8 +10,7 @@ use orch_cli::program::CliProgram as _;
 use orch_cli::usage;
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
 use orch_testkit::crates::orch_profile::brief::{
-    BriefFacts, BriefTemplate, PriorAttempt, QuestionWithAnswer, ResumeCause,
-    ResumeFacts,
+    BriefFacts, BriefTemplate, PriorAttempt, QuestionWithAnswer, ResumeCause, ResumeFacts,
 };
 use serde_json::Value;
 

@@ -216,7 +216,8 @@ impl BriefTemplate {
     /// Renders how to report on a thread.
     fn render_report(&self, thread: &ThreadId, inbox: &str) -> String {
         let variables = context! { thread => thread.to_string(), inbox };
-        self.render_template(REPORT_NAME, variables).expect("the built-in template is valid")
+        let text = self.render_template(REPORT_NAME, variables).expect("the built-in template is valid");
+        text.trim_end().to_owned()
     }
 
     fn nudge_variables(&self, facts: &NudgeFacts, inbox: &str) -> Value {

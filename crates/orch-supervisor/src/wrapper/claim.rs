@@ -15,9 +15,8 @@ use orch_profile::{SessionTotals, session_uuid};
 use orch_store::table::worker;
 
 use super::config::{RefusedReport, WrapperConfig};
-use super::launch;
 use super::relay::RelayEndpoint;
-use super::work_description::WorkDescription;
+use super::work_description::{WorkDescription, read_git_folders};
 
 /// Work that a wrapper has claimed.
 pub struct ClaimedWork {
@@ -52,7 +51,7 @@ impl ClaimedWork {
 
     /// Returns the path of git's log of the worktree's HEAD.
     pub(super) fn head_log_path(&self) -> Option<PathBuf> {
-        let (git_dir, _) = launch::read_git_folders(&self.work.work_folder()?);
+        let (git_dir, _) = read_git_folders(&self.work.work_folder()?);
         Some(git_dir?.join("logs").join("HEAD"))
     }
 }

@@ -3,47 +3,19 @@
 //! It says what the worker said last, what was refused, and what is not committed.
 //! The client's events are in the log, and are never part of it.
 
-use std::path::Path;
-
 use orch_core::text::truncate_end;
 use orch_inbox::Session;
+use orch_profile::ClientSummary;
 
 use super::claim::ClaimedWork;
 use super::config::WrapperConfig;
-use super::run::WorkerStartResult;
+use super::work_changes::WorkChanges;
 
 /// The longest last statement in a reason.
 const WORDS_BYTES: usize = 1_000;
 
 /// How many uncommitted files a reason names.
 const FILES_NAMED: usize = 10;
-
-/// What is changed in the worktree of some work.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct WorkChanges {
-    /// Whether there are commits since the base.
-    pub has_commits: bool,
-    /// The files with uncommitted changes.
-    pub uncommitted: Vec<String>,
-}
-
-impl WorkChanges {
-    /// Reads the worktree; one that cannot be read has no changes.
-    pub(super) fn read(session: &Session, work: &ClaimedWork) -> Self {
-        let Some(condition) = &work.work.condition else { return Self::default() };
-        let top = Path::new(&condition.tree);
-        let status = session.world().discover_repository(top).ok().and_then(|repository| {
-            repository.open_worktree(top).ok().and_then(|tree| tree.read_status().ok())
-        });
-        let Some(status) = status else { return Self::default() };
-        let base = condition.base.as_str();
-        let uncommitted = status.dirty.iter().map(|file| orch_core::escape::path_text(&file.path));
-        Self {
-            has_commits: status.commit.is_some_and(|head| head.as_str() != base),
-            uncommitted: uncommitted.collect(),
-        }
-    }
-}
 
 /// What a worker said last in one start.
 pub(super) enum WorkerSaid<'a> {
@@ -54,14 +26,18 @@ pub(super) enum WorkerSaid<'a> {
 }
 
 impl<'a> WorkerSaid<'a> {
-    pub(super) fn of_start(config: &WrapperConfig<'_>, ran: &'a WorkerStartResult) -> Self {
+    pub(super) fn of_start(
+        config: &WrapperConfig<'_>,
+        summary: Option<&'a ClientSummary>,
+        tail: &'a str,
+    ) -> Self {
         let has_events = config.profile().is_some_and(|profile| profile.events.is_some());
-        match &ran.summary {
+        match summary {
             Some(summary) if has_events => match summary.result.as_deref() {
                 Some(words) if !words.trim().is_empty() => Self::Words(words),
                 Some(_) | None => Self::Output(&summary.plain_tail),
             },
-            Some(_) | None => Self::Output(&ran.result.tail),
+            Some(_) | None => Self::Output(tail),
         }
     }
 
@@ -83,9 +59,8 @@ impl<'a> WorkerSaid<'a> {
 /// Composes the reason of an attempt that failed.
 pub(super) fn failure_reason(
     session: &Session,
-    config: &WrapperConfig<'_>,
     work: &ClaimedWork,
-    ran: &WorkerStartResult,
+    said: &WorkerSaid<'_>,
     text: &str,
 ) -> String {
     let mut reason = text.to_owned();
@@ -96,7 +71,7 @@ pub(super) fn failure_reason(
     if !uncommitted.is_empty() {
         reason.push_str(&format!("\nNot committed: {}", name_files(&uncommitted)));
     }
-    WorkerSaid::of_start(config, ran).append_to(reason)
+    said.append_to(reason)
 }
 
 /// Names the first files of a list, and counts the others.

@@ -8,16 +8,17 @@ use orch_core::refusal::Refusal;
 use orch_core::run::ResourceUsage;
 use orch_core::thread::{Thread, ThreadState, decide};
 use orch_core::worker::WorkerOutcome;
-use orch_store::{Transaction, TxEnd};
 use orch_store::driver::WriteDurability;
 use orch_store::table::{message, run as run_table, task as task_table, thread, worker};
+use orch_store::{Transaction, TxEnd};
 
 use super::claim::ClaimedWork;
 use super::config::{WrapperConfig, WrapperOutcome};
 use super::cooldown;
-use super::end_text::{self, WorkChanges, WorkerSaid};
+use super::end_text;
 use super::guard::EndReason;
 use super::run::{WorkerStartResult, record_end, redact_detail};
+use super::work_changes::WorkChanges;
 use orch_inbox::close::{ThreadCloseOutcome, ThreadCloseRequest, ThreadResult, close_thread};
 use orch_inbox::kept_report::{KeptEnd, KeptReport};
 use orch_inbox::release::release_thread;
@@ -62,7 +63,7 @@ pub(super) fn finish_work(
     }
     let mut end = WorkerEndKind::classify_end(config, ran, report.is_some());
     if work.nudged && matches!(end, WorkerEndKind::Failed(_) | WorkerEndKind::NeverRan(_)) {
-        // The work that was there before the worker was asked for its report is judged.
+        // The work from before the worker was asked for its report is judged.
         end = WorkerEndKind::Normal;
     }
     if matches!(end, WorkerEndKind::Normal) && report.is_none() {
@@ -188,11 +189,11 @@ fn close_by_end(
             if work.counts_quick_failures
                 && session.read(|tx, now| cooldown::would_trip_breaker(tx, &work.row, now))?
             {
-                let said = WorkerSaid::of_start(config, ran).describe();
+                let said = ran.last_words(config).describe();
                 let text = format!("several workers in a row failed quickly: {text}\n{said}");
                 return release_work(session, work, WorkerOutcome::Provider, Some(text));
             }
-            let reason = end_text::failure_reason(session, config, work, ran, &text);
+            let reason = end_text::failure_reason(session, work, &ran.last_words(config), &text);
             let closed =
                 close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
             Ok((WorkerOutcome::Failed, closed, Some(text)))
@@ -225,7 +226,7 @@ fn close_as_done(
         Ok(closed) => Ok((WorkerOutcome::Reported, closed, None)),
         Err(error) => {
             let text = format!("it finished, but its work cannot be accepted: {}", report_problem(error)?);
-            let reason = end_text::failure_reason(session, config, work, ran, &text);
+            let reason = end_text::failure_reason(session, work, &ran.last_words(config), &text);
             let closed =
                 close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
             Ok((WorkerOutcome::Failed, closed, Some(text)))
@@ -250,7 +251,7 @@ fn close_without_report(
     if is_to_verify {
         let what = if changes.has_commits { "commits" } else { "changes" };
         let result = format!("It exited without a report; its {what} are its result.");
-        let result = WorkerSaid::of_start(config, ran).append_to(result);
+        let result = ran.last_words(config).append_to(result);
         let outcome = ThreadResult::Done { result, payload: Some(PAYLOAD.to_owned()), artifacts: Vec::new() };
         match close_claimed_thread(session, work, outcome, true) {
             Ok(closed) => return Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text))),
@@ -259,7 +260,7 @@ fn close_without_report(
             }
         }
     }
-    let reason = end_text::failure_reason(session, config, work, ran, &text);
+    let reason = end_text::failure_reason(session, work, &ran.last_words(config), &text);
     let closed = close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
     Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text)))
 }
@@ -421,7 +422,7 @@ pub(super) fn kept_report(
             KeptEnd::GivenBack
         }
         WorkerEndKind::Failed(text) => {
-            let reason = WorkerSaid::of_start(config, ran).append_to(text);
+            let reason = ran.last_words(config).append_to(text);
             KeptEnd::Failed { reason: config.secrets.redact_text(&reason).into_owned() }
         }
         WorkerEndKind::Normal => KeptEnd::Finished {

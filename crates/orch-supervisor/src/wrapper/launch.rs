@@ -19,8 +19,9 @@ use orch_scheduler::meter;
 
 use super::claim::{ClaimedWork, random_uuid};
 use super::config::{DEFER, WorkerSource, WrapperConfig};
-use super::end_text::WorkChanges;
 use super::relay;
+use super::work_changes::WorkChanges;
+use super::work_description::read_git_folders;
 use crate::SupervisorError;
 
 /// The process to start.
@@ -124,11 +125,7 @@ struct ClientStart<'a, 'c> {
 }
 
 impl ClientStart<'_, '_> {
-    fn render_brief(
-        &self,
-        template: &BriefTemplate,
-        cause: StartCause,
-    ) -> Result<String, SupervisorError> {
+    fn render_brief(&self, template: &BriefTemplate, cause: StartCause) -> Result<String, SupervisorError> {
         let Some(attempt) = self.work.work.attempt.as_ref().filter(|_| self.resumes) else {
             let brief = template.render_brief(&self.brief_facts()).map_err(SupervisorError::Brief)?;
             return Ok(brief.text);
@@ -296,20 +293,6 @@ fn with_worker_variables(
         Ok(path) => environment.with_variable("PATH", path),
         Err(_) => environment,
     }
-}
-
-/// Returns a worktree's git directory and the one that all worktrees share, from the files that git writes.
-pub(super) fn read_git_folders(folder: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
-    let dot_git = folder.join(".git");
-    if dot_git.is_dir() {
-        return (Some(dot_git.clone()), Some(dot_git));
-    }
-    let Ok(text) = std::fs::read_to_string(&dot_git) else { return (None, None) };
-    let Some(named) = text.strip_prefix("gitdir: ") else { return (None, None) };
-    let own = folder.join(named.trim_end());
-    let common = std::fs::read_to_string(own.join("commondir")).ok();
-    let common = common.map(|named| own.join(named.trim_end())).and_then(|path| path.canonicalize().ok());
-    (Some(own), common)
 }
 
 /// Writes a file that only the user can read.

@@ -17,6 +17,7 @@ use orch_store::table::worker;
 
 use super::claim::ClaimedWork;
 use super::config::{LOG_BYTES_MAX, WrapperConfig, WrapperOutcome};
+use super::end_text::WorkerSaid;
 use super::finish::{self, AwaitedAnswer, FinishOutcome};
 use super::guard::{EndReason, WorkerGuard};
 use super::launch::StartCause;
@@ -34,6 +35,13 @@ pub(super) struct WorkerStartResult {
     pub result: WorkerResult,
     pub summary: Option<ClientSummary>,
     pub end_reason: EndReason,
+}
+
+impl WorkerStartResult {
+    /// Returns what the worker said last.
+    pub(super) fn last_words(&self, config: &WrapperConfig<'_>) -> WorkerSaid<'_> {
+        WorkerSaid::of_start(config, self.summary.as_ref(), &self.result.tail)
+    }
 }
 
 /// Runs the worker, renews the lease, and reports.

@@ -22,8 +22,7 @@ impl ClientPlace {
         std::fs::create_dir_all(&folder).unwrap();
         let mut profile = String::from("name = \"client\"\nbrief = \"stdin\"\n");
         let told = place.sibling_path("told");
-        for (field, script, session) in
-            [("command", Some(begin), ""), ("resume", resume, ", \"{session}\"")]
+        for (field, script, session) in [("command", Some(begin), ""), ("resume", resume, ", \"{session}\"")]
         {
             let Some(script) = script else { continue };
             let program = place.sibling_path(field);
@@ -64,7 +63,7 @@ impl ClientPlace {
     }
 }
 
-/// `done` withdraws the question of a worker that went on without an answer, also where the tool commits.
+/// `done` withdraws the question of a worker that did not wait for an answer, also where the tool commits.
 #[test]
 fn done_withdraws_the_question_whoever_commits() {
     for (fields, commit) in [("commit = \"tool\"", ""), ("", "git add .; git commit -qm a;")] {
@@ -78,7 +77,7 @@ fn done_withdraws_the_question_whoever_commits() {
     }
 }
 
-/// `done` is judged when it is said, also where the tool commits: the worker can act on the refusal.
+/// `done` is judged at once, also where the tool commits: the worker can act on the refusal.
 #[test]
 fn done_without_a_change_is_refused_at_once_whoever_commits() {
     for (fields, commit) in [("commit = \"tool\"", "true"), ("", "git add . && git commit -qm a")] {
