@@ -11,7 +11,7 @@ mod leading;
 mod many;
 mod mistakes;
 mod questions;
-mod shared_folder;
 mod reports;
+mod shared_folder;
 mod storm;
 mod to_the_end;
