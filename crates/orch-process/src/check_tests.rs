@@ -276,7 +276,8 @@ fn wait_until(holds: impl Fn() -> bool) {
 #[test]
 fn the_values_of_secret_variables_are_redacted() {
     let fixture = CheckFixture::new();
-    let run = fixture.run_command("printf 'a sec'; sleep 0.1; printf 'ret123 b\\n'; echo secret123 >&2; printf sec");
+    let run = fixture
+        .run_command("printf 'a sec'; sleep 0.1; printf 'ret123 b\\n'; echo secret123 >&2; printf sec");
     assert_eq!(run.tail, "a [redacted] b\n[redacted]\nsec");
     assert_eq!(fixture.logged_text(), run.tail);
 }

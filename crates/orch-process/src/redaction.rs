@@ -253,9 +253,13 @@ mod tests {
     #[test]
     fn only_what_may_become_a_value_is_held_back() {
         let mut stream = RedactedStream::new(secrets(&["secret123"]));
-        for (chunk, passed) in
-            [("one\n", "one\n"), ("two sec", "two "), ("ond\n", "second\n"), ("s", ""), ("ecret123", "[redacted]")]
-        {
+        for (chunk, passed) in [
+            ("one\n", "one\n"),
+            ("two sec", "two "),
+            ("ond\n", "second\n"),
+            ("s", ""),
+            ("ecret123", "[redacted]"),
+        ] {
             assert_eq!(stream.push_bytes(chunk.as_bytes()), passed.as_bytes(), "{chunk:?}");
         }
         assert_eq!(stream.finish(), b"");

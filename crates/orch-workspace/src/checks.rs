@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use orch_core::check::key::is_key_variable;
 use orch_core::check::{
     CheckKey, CheckRun, CheckSource, CheckStage, CheckState, CheckVariable, ChecksVerdict, KnownCheck,
     find_mentioned_names, judge_checks,
 };
-use orch_core::check::key::is_key_variable;
 use orch_core::id::{AttemptId, AttemptName, CommitHash};
 use orch_core::limit;
 use orch_core::refusal::{FailedCheck, MissingVariables};

@@ -57,10 +57,7 @@ fn is_variable_name(name: &str) -> bool {
 
 /// Returns the names that one of these texts has as a whole word, in alphabetical order.
 #[must_use]
-pub fn find_mentioned_names<'n>(
-    names: impl IntoIterator<Item = &'n str>,
-    texts: &[&str],
-) -> Vec<&'n str> {
+pub fn find_mentioned_names<'n>(names: impl IntoIterator<Item = &'n str>, texts: &[&str]) -> Vec<&'n str> {
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let words: BTreeSet<&str> =
         texts.iter().flat_map(|text| text.split(|character| !is_word(character))).collect();

@@ -67,7 +67,10 @@ fn failure_sentence(check: &FailedCheck) -> String {
         None => sentence,
         Some(missing) => {
             let names = escape::join_names(missing.names.iter().map(String::as_str));
-            format!("{sentence} It mentions variables that checks do not get: {names}. `{}` passes them.", missing.edit_command())
+            format!(
+                "{sentence} It mentions variables that checks do not get: {names}. `{}` passes them.",
+                missing.edit_command()
+            )
         }
     }
 }

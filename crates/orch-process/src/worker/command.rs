@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::line_splitter::OutputLine;
 use super::rotating_log::LogFault;
-use crate::{EnvironmentVariables, SecretValues};
 use crate::identity::ProcessIdentity;
 use crate::tag::Tag;
 use crate::termination::TerminationReport;
+use crate::{EnvironmentVariables, SecretValues};
 
 /// A command to run as a worker.
 #[derive(Clone, Copy, Debug)]

@@ -10,11 +10,11 @@ use super::command::{
 use super::line_splitter::LineSplitter;
 use super::rotating_log::RotatingLog;
 use super::spawn;
+use crate::RedactedStream;
 use crate::bounded_log::TailBuffer;
 use crate::descendants::DescendantTracker;
 use crate::identity::ProcessIdentity;
 use crate::limit::{REAP_INTERVAL, WORKER_READ_BYTES, WORKER_TAIL_BYTES};
-use crate::RedactedStream;
 use crate::process_loop::{
     ChildExit, LoopObserver, LoopOutcome, OutputStream, ProcessLoop, StopCause, WatchedChild,
 };

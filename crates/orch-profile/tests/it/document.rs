@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::error::Error as _;
 
-use orch_profile::brief::BriefTemplate;
 use orch_process::environment::INHERITED_VARIABLES;
+use orch_profile::brief::BriefTemplate;
 use orch_profile::{BUILT_IN, CommandPlaceholder};
 
 use super::files::parse_profile;

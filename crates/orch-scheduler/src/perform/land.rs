@@ -171,7 +171,8 @@ impl<'a> PendingLanding<'a> {
         failed: &CheckReport,
     ) -> Result<Option<Vec<FailedCheck>>, Error> {
         let run = self.run;
-        let commands: Vec<String> = failed.failed_checks(run).into_iter().map(|check| check.command).collect();
+        let commands: Vec<String> =
+            failed.failed_checks(run).into_iter().map(|check| check.command).collect();
         let at = to_stored_commit(target);
         let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Target, commit: &at };
         let specs = checks::check_specs(&commands, &[]);

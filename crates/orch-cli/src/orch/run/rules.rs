@@ -1,7 +1,8 @@
 //! The options of a run for the rules of its attempts and for its budgets.
 
 use orch_app::values::{
-    parse_check_identity, parse_check_variable, parse_dollars, parse_flaky_verdict, parse_on_branch_move, parse_token_count,
+    parse_check_identity, parse_check_variable, parse_dollars, parse_flaky_verdict, parse_on_branch_move,
+    parse_token_count,
 };
 use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::limit;
