@@ -101,6 +101,12 @@ impl<'a> App<'a> {
         self.environment
     }
 
+    /// Whether the call names a run with an option.
+    #[must_use]
+    pub fn is_run_option_given(&self) -> bool {
+        self.options.run.is_some()
+    }
+
     /// Sets the run that the call names with an option.
     pub fn set_run_option(&mut self, run: Option<Slug>) {
         self.options.run = run;

@@ -188,13 +188,20 @@ fn useless_cause(reason: PauseReason) -> &'static str {
     }
 }
 
-/// Returns the command that removes what keeps a run paused.
-fn useful_command(run: &Slug, reason: PauseReason, options: &[&str]) -> String {
-    match (reason, options.first()) {
-        (PauseReason::Budget, Some(option)) => format!("orch run edit {run} {option}"),
-        (PauseReason::Baseline, _) => format!("orch run edit {run} --verify CMD"),
-        (_, _) => format!("orch run show {run}"),
+/// Returns the commands that remove what keeps a run paused, at least one.
+fn useful_commands(run: &Slug, reason: PauseReason, options: &[&str]) -> Vec<String> {
+    match reason {
+        PauseReason::Budget if !options.is_empty() => {
+            options.iter().map(|option| format!("orch run edit {run} {option}")).collect()
+        }
+        PauseReason::Baseline => vec![format!("orch run edit {run} --verify CMD")],
+        _ => vec![format!("orch run show {run}")],
     }
+}
+
+fn useless_details(run: &Slug, reason: PauseReason, options: &[&str]) -> Value {
+    let next = useful_commands(run, reason, options);
+    json!({"run": run.as_str(), "state": RunStatus::Paused.name(), "reason": reason.name(), "next": next})
 }
 
 /// Returns the message, a full sentence.
@@ -269,7 +276,7 @@ fn refusal_message(refusal: &Refusal) -> String {
 
 /// Returns the next command to run, if there is one.
 fn refusal_hint(refusal: &Refusal) -> Option<String> {
-    let hint = match refusal {
+    Some(match refusal {
         Refusal::InPlan { refusal, .. } => return refusal_hint(refusal),
         Refusal::Invalid { .. } | Refusal::KeyTwice { .. } => return None,
         Refusal::RunNotFound { run: Some(_) } | Refusal::RunAmbiguous { .. } => "orch run list".to_owned(),
@@ -279,7 +286,9 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
             RunStatus::Cancelled => "orch run init TITLE".to_owned(),
             RunStatus::Open | RunStatus::Finished => format!("orch status {run}"),
         },
-        Refusal::ResumeUseless { run, reason, options } => useful_command(run, *reason, options),
+        Refusal::ResumeUseless { run, reason, options } => {
+            useful_commands(run, *reason, options).swap_remove(0)
+        }
         Refusal::RunExists { run } => format!("orch run show {run}"),
         Refusal::TaskNotFound { task } => format!("orch task list --run {}", task.run),
         Refusal::TaskExists { task } | Refusal::AttemptNotFound { task } => format!("orch task show {task}"),
@@ -334,8 +343,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
         Refusal::RequestConflict { key } => format!("orch request show {key}"),
         Refusal::RequestNotFound { .. } => return None,
         Refusal::Tree(refusal) => return tree_error::tree_refusal_hint(refusal),
-    };
-    Some(hint)
+    })
 }
 
 /// Returns further details for programs.
@@ -346,9 +354,7 @@ fn refusal_details(refusal: &Refusal) -> Value {
         Refusal::RunNotFound { run } => run.as_ref().map_or(Value::Null, |run| json!({"run": run.as_str()})),
         Refusal::RunAmbiguous { runs } => json!({"runs": slug_texts(runs)}),
         Refusal::RunNotOpen { run, status } => json!({"run": run.as_str(), "state": status.name()}),
-        Refusal::ResumeUseless { run, reason, .. } => {
-            json!({"run": run.as_str(), "state": RunStatus::Paused.name(), "reason": reason.name()})
-        }
+        Refusal::ResumeUseless { run, reason, options } => useless_details(run, *reason, options),
         Refusal::RunExists { run } => json!({"run": run.as_str()}),
         Refusal::TaskNotFound { task }
         | Refusal::TaskExists { task }

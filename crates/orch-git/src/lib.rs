@@ -58,7 +58,7 @@ pub use move_obstacle::MoveObstacle;
 pub use name::{BlobId, CommitId, RefName, TreeId};
 pub use program::Git;
 pub use ref_health::{RefCondition, record_seen_branch, was_seen_in_this_boot};
-pub use reference::{BranchReading, RefLogEntry, RefTip, read_loose_branch};
+pub use reference::{BranchFingerprint, BranchReading, RefLogEntry, RefTip, read_loose_branch};
 pub use repository::Repository;
 pub use revision::{AheadBehind, CommitSummary};
 pub use salvage::{RestoredWorktree, Salvage};

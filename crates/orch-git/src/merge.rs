@@ -135,7 +135,7 @@ impl Repository {
         Ok(MergeAllOutcome::Merged(merged))
     }
 
-    /// Writes a merge commit with the date of its newer parent, which makes its id reproducible.
+    /// Writes a merge commit with the date of its newer parent, which makes its id reproducible unless it is signed.
     fn write_reproducible_merge(
         &self,
         tree: &TreeId,
@@ -154,9 +154,16 @@ impl Repository {
         ];
         let newest = self.git_command(words).read_parsed(parse_newest_time)?;
         let date = format!("@{newest} +0000");
-        self.commit_tree_command(tree, parents)
+        let command = self
+            .commit_tree_command(tree, parents)
             .with_variable("GIT_AUTHOR_DATE", &date)
-            .with_variable("GIT_COMMITTER_DATE", &date)
+            .with_variable("GIT_COMMITTER_DATE", &date);
+        if self.config()?.signs_commits() {
+            // A signature belongs to the user, and may contain the time.
+            let command = self.with_identity(command)?.with_argument("--gpg-sign").without_prompts();
+            return command.with_stdin(message).read_parsed(CommitId::parse_line);
+        }
+        command
             .with_config("user.name=orch")
             .with_config("user.email=orch@localhost")
             .with_stdin(message)

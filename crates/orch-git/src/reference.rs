@@ -2,6 +2,7 @@
 //!
 //! `git branch` is never used: it edits the configuration that all worktrees share, and fails when its lock is held.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::error::{GitError, GitFailureCause};
@@ -39,6 +40,29 @@ pub struct RefLogEntry {
     pub commit: CommitId,
     /// The message of the command that moved it.
     pub message: String,
+}
+
+/// What is seen of a branch without starting git; it differs whenever the branch may have moved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BranchFingerprint {
+    loose: Option<Vec<u8>>,
+    /// The file that holds all other references: its inode, length, and time of change.
+    shared: Option<(u64, u64, i64, i64)>,
+}
+
+impl BranchFingerprint {
+    /// Reads the fingerprint of a branch.
+    #[must_use]
+    pub fn read(common_dir: &Path, reference: &RefName) -> Self {
+        let loose = std::fs::read(common_dir.join(reference.as_str())).ok();
+        let shared = || {
+            let mut files = ["packed-refs", "reftable/tables.list"].into_iter();
+            let found = files.find_map(|name| common_dir.join(name).metadata().ok())?;
+            Some((found.ino(), found.len(), found.ctime(), found.ctime_nsec()))
+        };
+        let shared = if loose.is_none() { shared() } else { None };
+        Self { loose, shared }
+    }
 }
 
 /// Returns the commit of a branch that has a file of its own, without starting git; `None` where only git can tell.

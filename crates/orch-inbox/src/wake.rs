@@ -124,12 +124,15 @@ impl WakeSocket {
         let all = socket.iter().chain(files);
         let mut polled: Vec<PollFd<'_>> =
             all.map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
-        // An interrupted call counts as a timeout.
+        // An interrupted call counts as a timeout, unless a byte came meanwhile.
         let ready = rustix::event::poll(&mut polled, Timespec::try_from(limit).ok().as_ref());
+        let mut is_woken = ready.is_ok_and(|ready| ready > 0);
         if let Some(socket) = &self.socket {
-            while socket.recv(&mut [0; 8]).is_ok() {}
+            while socket.recv(&mut [0; 8]).is_ok() {
+                is_woken = true;
+            }
         }
-        ready.is_ok_and(|ready| ready > 0)
+        is_woken
     }
 }
 

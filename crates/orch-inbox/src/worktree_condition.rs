@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use orch_core::commit_trailers::CommitTrailers;
 use orch_core::escape;
 use orch_core::id::CommitHash;
 use orch_core::lease::TokenDigest;
@@ -9,7 +10,7 @@ use orch_core::limit;
 use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::thread::condition::{self, ClosingSnapshot, TreeCondition, TreeStatus};
 use orch_core::thread::{Thread, decide};
-use orch_store::table::{thread, thread_condition};
+use orch_store::table::{attempt, run, thread, thread_condition, worker};
 use serde_json::json;
 
 use crate::close::{ThreadCloseRequest, ThreadResult};
@@ -50,7 +51,7 @@ pub(crate) fn check_worktree_condition(
 }
 
 fn inspect_worktree(
-    session: &Session,
+    session: &mut Session,
     request: &ThreadCloseRequest,
     thread: &Thread,
     condition: &TreeCondition,
@@ -85,8 +86,7 @@ fn inspect_worktree(
         return Ok((repository, ClosingSnapshot { head, changes: None }));
     }
     if request.snapshot && seen.dirty_total > 0 && seen.branch.as_deref() == Some(&condition.branch) {
-        let subject = thread.head.subject.as_str();
-        tree.snapshot_commit(&format!("{subject}\n\nCommitted as it was by `inbox done --snapshot`.\n"))?;
+        tree.snapshot_commit(&snapshot_message(session, thread)?)?;
         seen = observe_worktree(&repository, &tree, condition)?;
     }
     condition::check_condition(thread, condition, &seen)?;
@@ -110,6 +110,23 @@ fn refuse_prepared_files(
     let paths = prepared.iter().map(|path| escape::path_text(path)).collect();
     let problem = TreeProblem::HoldsPreparedFiles { paths };
     Err(TreeRefusal::WorktreeConflict { tree: condition.tree.clone(), problem }.into())
+}
+
+/// The message of a commit of everything that the worker left uncommitted; no check has run on it yet.
+fn snapshot_message(session: &mut Session, thread: &Thread) -> Result<String, Error> {
+    let subject = thread.head.subject.as_str();
+    let message = format!("{subject}\n\nCommitted as it was by `inbox done --snapshot`.\n");
+    let Some(reference) = &thread.head.reference else { return Ok(message) };
+    session.query(|tx| {
+        let (Some(run), Some(attempt)) =
+            (run::load(tx, reference.run)?, attempt::load(tx, reference.attempt)?)
+        else {
+            return Ok(message.clone());
+        };
+        let profile = worker::load(tx, thread.id)?.and_then(|row| row.profile);
+        let trailers = CommitTrailers { attempts: vec![attempt.name], profile, ..CommitTrailers::default() };
+        Ok(trailers.append_to(&message, &run.rules))
+    })
 }
 
 fn observe_worktree(

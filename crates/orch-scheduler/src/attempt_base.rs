@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use orch_core::commit_trailers::CommitTrailers;
 use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::escape;
 use orch_core::id::{AttemptId, AttemptName, CommitHash, RunId, TaskId};
@@ -16,7 +17,7 @@ use orch_core::task::{Task, TaskState};
 use orch_core::time::Time;
 use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::driver::WriteDurability;
-use orch_store::table::{effect, run as run_table, worktree};
+use orch_store::table::{attempt, effect, run as run_table, worktree};
 use orch_store::{Transaction, TxEnd};
 
 use crate::fresh_read::read_fresh;
@@ -148,7 +149,7 @@ impl AttemptBases {
                 }
             };
             for (task, from) in ready {
-                let base = match branch.find_base(from) {
+                let base = match branch.find_base(session, &task, from) {
                     Ok(base) => Ok(base),
                     Err(error) => Err(error.try_into()?),
                 };
@@ -299,7 +300,12 @@ impl RunBranch {
     }
 
     /// Finds a commit that contains all of these: the tip of the run's branch, or in other policies their merge.
-    fn find_base(&self, from: Vec<CommitHash>) -> Result<AttemptBase, Error> {
+    fn find_base(
+        &self,
+        session: &mut Session,
+        task: &Task,
+        from: Vec<CommitHash>,
+    ) -> Result<AttemptBase, Error> {
         let wanted = from.iter().map(to_commit_id).collect::<Result<Vec<_>, _>>()?;
         if self.run.policy.done_when == DoneWhen::Integrated {
             if !self.repository.contains_all(&self.tip, &wanted)? {
@@ -311,7 +317,8 @@ impl RunBranch {
         let merged = if wanted.is_empty() {
             self.tip.clone()
         } else {
-            match self.repository.merge_all_commits(&wanted, "Merge what a task waits for\n")? {
+            let message = self.base_message(session, task)?;
+            match self.repository.merge_all_commits(&wanted, &message)? {
                 MergeAllOutcome::Merged(merged) => {
                     self.repository.flush()?;
                     merged
@@ -326,6 +333,20 @@ impl RunBranch {
         let distance = self.repository.ahead_behind(&merged, &self.tip)?;
         let behind = u32::try_from(distance.ahead).unwrap_or(u32::MAX);
         Ok(AttemptBase { commit: to_stored_commit(&merged), behind, from })
+    }
+}
+
+impl RunBranch {
+    /// The message of the commits that merge the attempts which a task depends on.
+    fn base_message(&self, session: &mut Session, task: &Task) -> Result<String, Error> {
+        let attempts = session.query(|tx| {
+            let trees = worktree::list_of_dependencies(tx, task.id)?;
+            let ids: Vec<AttemptId> = trees.iter().map(|tree| tree.attempt).collect();
+            Ok(if ids.is_empty() { Vec::new() } else { attempt::load_many(tx, &ids)? })
+        })?;
+        let attempts = attempts.into_iter().map(|attempt| attempt.name).collect();
+        let trailers = CommitTrailers { attempts, ..CommitTrailers::default() };
+        Ok(trailers.append_to("Merge what a task waits for\n", &self.run.rules))
     }
 }
 

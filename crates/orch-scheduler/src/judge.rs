@@ -3,7 +3,7 @@
 use orch_core::attempt::Attempt;
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::effect::{EffectKey, EffectKind};
-use orch_core::event::{EventDatum, EventKind};
+use orch_core::event::{Event, EventDatum, EventKind};
 use orch_core::id::Slug;
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::DoneWhen;
@@ -11,7 +11,8 @@ use orch_core::task::decide::{self, UnsuccessfulEnd};
 use orch_core::task::state::TaskEvent;
 use orch_core::task::{ChecksStatus, Task};
 use orch_core::worktree::Worktree;
-use orch_store::table::{attempt, effect, task as task_table, worktree};
+use orch_store::Transaction;
+use orch_store::table::{attempt, effect, event, task as task_table, worktree};
 
 use crate::fresh_read::read_fresh;
 use crate::operation::Operation;
@@ -237,4 +238,15 @@ fn replace_reported_commit(
     })?;
     let tree = Worktree { head: Some(commit.clone()), updated_at: unit.now, ..tree };
     Ok(worktree::save(unit.tx, &tree)?)
+}
+
+/// Returns the lead who accepted an attempt by hand, if one did.
+pub(crate) fn find_accepting_agent(
+    tx: &mut Transaction<'_>,
+    attempt: &Attempt,
+) -> Result<Option<Slug>, Error> {
+    let mut judgements = event::list_judgements(tx, attempt.task)?.into_iter();
+    let is_acceptance =
+        |event: &Event| event.kind == EventKind::Accepted && event.attempt.as_ref() == Some(&attempt.name);
+    Ok(judgements.find(is_acceptance).and_then(|event| event.agent))
 }

@@ -294,9 +294,18 @@ pub fn change_run(
 }
 
 /// Whether a run that its branch paused may be resumed: the branch is back.
+///
+/// Otherwise the present position of the branch is recorded, so that the refusal tells where it is now.
 fn may_resume_branch(session: &mut Session, run: Option<&Slug>) -> bool {
     let Ok(run) = session.query(|tx| lookup::find_run(tx, run)) else { return false };
-    run.state.pause_reason() == Some(PauseReason::BranchMoved) && is_branch_back(session, &run)
+    if run.state.pause_reason() != Some(PauseReason::BranchMoved) {
+        return false;
+    }
+    let is_back = is_branch_back(session, &run);
+    if !is_back {
+        notice_branch_moves(session, [&run]);
+    }
+    is_back
 }
 
 /// The states of tasks that are listed by default: all of them.

@@ -7,7 +7,6 @@ pub mod check_cache;
 pub mod check_key;
 pub mod check_tree;
 pub mod checks;
-pub mod commit_trailers;
 pub mod disk_space;
 pub mod git_locks;
 pub mod orphans;

@@ -8,18 +8,24 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::test_environment::{CliInvocation, TestEnvironment};
 
-/// Makes the call on a terminal of this width and returns what it shows.
-pub(crate) fn run_on_terminal(call: CliInvocation, columns: u16) -> String {
+/// Opens a terminal of this width; returns our end and the program's.
+pub(crate) fn open_terminal(columns: u16) -> (File, File) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
     let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
     let theirs = OpenOptions::new().read(true).write(true).open(name).unwrap();
     tcsetwinsize(&theirs, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    (File::from(ours), theirs)
+}
+
+/// Makes the call on a terminal of this width and returns what it shows.
+pub(crate) fn run_on_terminal(call: CliInvocation, columns: u16) -> String {
+    let (ours, theirs) = open_terminal(columns);
     let running = call.with_stdout(theirs).start();
     let mut shown = Vec::new();
     // The read ends with an error once the program has closed the other side.
-    let _ = File::from(ours).read_to_end(&mut shown);
+    let _ = (&ours).read_to_end(&mut shown);
     assert_eq!(running.wait_output().exit, 0);
     String::from_utf8(shown).unwrap().replace("\r\n", "\n")
 }

@@ -157,6 +157,12 @@ impl CliInvocation {
         self
     }
 
+    /// Reads this file or terminal.
+    pub(crate) fn with_stdin(mut self, file: std::fs::File) -> Self {
+        self.command.stdin(file);
+        self
+    }
+
     /// Prints to this file or terminal instead.
     pub(crate) fn with_stdout(mut self, file: std::fs::File) -> Self {
         self.command.stdout(file);

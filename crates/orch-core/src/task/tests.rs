@@ -1,10 +1,13 @@
 //! Tables of every decision about a task.
 
 use super::*;
-use crate::id::{RunId, Slug, TaskId, TaskName, ThreadId};
+use crate::id::{CommitHash, RunId, Slug, TaskId, TaskName, ThreadId};
 use crate::lease::LeaseLength;
+use crate::refusal::TreeRefusal;
+use crate::run::decide::resume_run;
 use crate::run::{
-    AttemptRules, Budget, DoneWhen, PauseReason, ResourceUsage, RunPause, RunState, TaskCounts,
+    AttemptRules, BaselineStatus, Budget, DoneWhen, PauseReason, ResourceUsage, RunGit, RunPause, RunState,
+    TaskCounts,
 };
 use crate::task::ChecksStatus;
 
@@ -529,4 +532,49 @@ fn the_end_of_an_attempt_is_noted() {
         assert_eq!(is_under_way(&moved), !ended, "{event:?}");
     }
     assert!(!is_under_way(&Attempt { state: AttemptState::Preparing, ..attempt }));
+}
+
+/// The git side of a run, whose baseline failed unless it is mended.
+fn ground(is_mended: bool) -> RunGit {
+    let commit = CommitHash::from_stored("1".repeat(40));
+    RunGit {
+        repository: "/r/.git".to_owned(),
+        base: commit.clone(),
+        base_branch: None,
+        branch: "orch/r/main".to_owned(),
+        tip: commit,
+        seen: None,
+        branch_prefix: "orch/r".to_owned(),
+        root: "/r.orch/r".to_owned(),
+        baseline: if is_mended { BaselineStatus::Pending } else { BaselineStatus::Failed },
+    }
+}
+
+/// What resuming does in each pause, by whether its cause was removed.
+#[test]
+fn a_resume_that_cannot_help_is_refused() {
+    for reason in PauseReason::ALL {
+        for is_mended in [false, true] {
+            let pause = RunPause { reason, message: None, at: NOW, until: None };
+            let run = Run { ground: Some(ground(is_mended)), ..run(RunState::Paused(pause)) };
+            let resumed = resume_run(&run, is_mended, NOW);
+            let helps = match reason {
+                PauseReason::Budget => false,
+                PauseReason::Baseline | PauseReason::BranchMoved => is_mended,
+                PauseReason::User
+                | PauseReason::Stop
+                | PauseReason::OperationFailed
+                | PauseReason::Breaker
+                | PauseReason::Disk => true,
+            };
+            match (helps, resumed) {
+                (true, Ok(Some(resumed))) => assert_eq!(resumed.state, RunState::Open),
+                (false, Err(Refusal::ResumeUseless { reason: named, .. })) => assert_eq!(named, reason),
+                (false, Err(Refusal::Tree(TreeRefusal::BranchMoved { .. }))) => {
+                    assert_eq!(reason, PauseReason::BranchMoved);
+                }
+                (_, other) => panic!("{reason:?} {is_mended}: {other:?}"),
+            }
+        }
+    }
 }

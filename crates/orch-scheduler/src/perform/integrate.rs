@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, ChecksVerdict};
+use orch_core::commit_trailers::CommitTrailers;
 use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind, PendingEffect, RecordedMerge};
 use orch_core::escape;
 use orch_core::event::{EventDatum, EventKind};
@@ -23,7 +24,7 @@ use orch_store::table::{attempt, check_run, effect, task as task_table, worker, 
 use orch_store::{Transaction, TxEnd};
 
 use crate::fresh_read::read_fresh;
-use crate::judge::ReportedAttempt;
+use crate::judge::{ReportedAttempt, find_accepting_agent};
 use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::perform::clear;
@@ -40,7 +41,6 @@ use orch_inbox::{Error, Session};
 use orch_workspace::check_cache::{CheckReuse, run_known_checks};
 use orch_workspace::checks;
 use orch_workspace::checks::{CheckReport, CheckSubject};
-use orch_workspace::commit_trailers::{find_accepting_agent, with_attempt_trailers};
 use orch_workspace::run_repository::{
     branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit,
 };
@@ -91,7 +91,13 @@ impl MergeCandidate {
 
     fn merge_message(&self, run: &Run) -> String {
         let message = format!("Merge {}: {}\n", self.attempt.name, self.task.title);
-        with_attempt_trailers(message, run, &self.attempt, self.worker.as_ref(), self.accepted_by.as_ref())
+        let trailers = CommitTrailers {
+            attempts: vec![self.attempt.name.clone()],
+            profile: self.worker.as_ref().and_then(|row| row.profile.clone()),
+            checks: Some(self.attempt.checks),
+            accepted_by: self.accepted_by.clone(),
+        };
+        trailers.append_to(&message, &run.rules)
     }
 }
 

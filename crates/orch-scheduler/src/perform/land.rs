@@ -4,10 +4,11 @@
 //! A refused landing is given up, so that nothing lands later without being asked for again.
 
 use orch_core::check::{CheckStage, CheckState, ChecksVerdict};
+use orch_core::commit_trailers::CommitTrailers;
 use orch_core::effect::{BranchStep, Effect, EffectKey, EffectKind, LandingMode, LandingPlan};
 use orch_core::escape;
 use orch_core::event::{EventKind, EventSubject};
-use orch_core::id::{AttemptId, CommitHash, TaskName};
+use orch_core::id::{AttemptId, AttemptName, CommitHash, TaskName};
 use orch_core::refusal::{FailedCheck, TreeRefusal};
 use orch_core::run::{DoneWhen, LandingManner, Run, RunLanding};
 use orch_core::task::{ChecksStatus, TaskState};
@@ -26,7 +27,6 @@ use orch_inbox::{Error, Session};
 use orch_workspace::check_cache::{CheckReuse, run_known_checks};
 use orch_workspace::checks;
 use orch_workspace::checks::{CheckReport, CheckSubject};
-use orch_workspace::commit_trailers::with_landing_trailers;
 use orch_workspace::run_repository::{
     branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit,
 };
@@ -93,7 +93,9 @@ impl<'a> PendingLanding<'a> {
             let to = match repository.commit_relation(&target.tip, &tip)? {
                 CommitRelation::UpToDate => return Ok(false),
                 CommitRelation::FastForward => tip.clone(),
-                CommitRelation::Diverged => merge_onto(repository, run, &self.plan, &target.tip, &tip)?,
+                CommitRelation::Diverged => {
+                    merge_onto(repository, (run, &merged), &self.plan, &target.tip, &tip)?
+                }
             };
             target.check_advance(&to)?;
             let is_judged = to == tip && merged.is_judged(&tip) && self.lease.reuse == CheckReuse::Known;
@@ -266,6 +268,8 @@ impl<'a> PendingLanding<'a> {
 struct MergedWork {
     /// How many tasks are on the branch.
     tasks: i64,
+    /// The attempts with which it got them.
+    attempts: Vec<AttemptName>,
     /// The commit at which the branch got each of them.
     commits: Vec<(TaskName, CommitId)>,
     /// Of these, the commits that checks passed on, or that the lead accepted without.
@@ -274,7 +278,7 @@ struct MergedWork {
 
 impl MergedWork {
     fn load(session: &mut Session, run: &Run) -> Result<Self, Error> {
-        let mut merged = Self { tasks: 0, commits: Vec::new(), judged: Vec::new() };
+        let mut merged = Self { tasks: 0, attempts: Vec::new(), commits: Vec::new(), judged: Vec::new() };
         session.read(|tx, _| {
             task_outcome::for_each_task(tx, run.id, |outcome| {
                 let commit = outcome.tree.as_ref().and_then(|tree| tree.merged.as_ref());
@@ -285,6 +289,7 @@ impl MergedWork {
                     merged.judged.push(commit.clone());
                 }
                 merged.tasks += 1;
+                merged.attempts.extend(outcome.attempt.map(|attempt| attempt.name));
                 merged.commits.push((outcome.task.name, commit));
             })?;
             // Where others advanced the branch, its checks have run there.
@@ -327,7 +332,7 @@ impl MergedWork {
 /// Writes a commit that merges the run's branch with the target branch.
 fn merge_onto(
     repository: &Repository,
-    run: &Run,
+    (run, merged): (&Run, &MergedWork),
     plan: &LandingPlan,
     onto: &CommitId,
     tip: &CommitId,
@@ -336,7 +341,18 @@ fn merge_onto(
     match repository.merge_trees(onto, tip)? {
         MergeOutcome::Merged { tree } => {
             let message = format!("Merge {branch} into {}\n\n{}\n", plan.onto, run.title);
-            let mut message = with_landing_trailers(message, run, &plan.requested_by);
+            let checks = match &plan.mode {
+                LandingMode::Unverified { .. } => ChecksStatus::Overridden,
+                LandingMode::Checked if !run.rules.verify.is_empty() => ChecksStatus::Passed,
+                LandingMode::Checked | LandingMode::Pushed { .. } => ChecksStatus::None,
+            };
+            let trailers = CommitTrailers {
+                attempts: merged.attempts.clone(),
+                profile: None,
+                checks: Some(checks),
+                accepted_by: Some(plan.requested_by.clone()),
+            };
+            let mut message = trailers.append_to(&message, &run.rules);
             if run.rules.run_hooks {
                 message = repository.run_merge_hooks(&message)?;
             }

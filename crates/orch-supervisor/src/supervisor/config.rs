@@ -42,6 +42,8 @@ pub struct DriveConfig<'a> {
     pub no_check_cache: bool,
     /// Whether to stop after one pass, and leave the workers running.
     pub once: bool,
+    /// Whether it waits until runs that were paused on request before it started are resumed.
+    pub waits_for_resumption: bool,
     /// The paths of our programs.
     pub programs: ProgramPaths,
     /// A pipe that receives one byte per interrupt.

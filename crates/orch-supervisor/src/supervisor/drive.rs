@@ -14,8 +14,10 @@ use orch_store::table::worker::LiveWorker;
 use orch_workspace::check_cache::CheckReuse;
 
 use super::background::BackgroundWork;
+use super::branch_watch::BranchWatch;
 use super::budget_watch::BudgetWatch;
 use super::config::{DriveConfig, ListenerResponse, SupervisorEvent};
+use super::initial_pause::InitialPauses;
 use super::interrupts::InterruptCounter;
 use super::pass::{PassContext, StopDecision, decide_stop, run_pass};
 use super::reaper::reap_orphaned_workers;
@@ -52,6 +54,7 @@ pub struct DriveOutcome {
 pub fn drive_runs(mut drive: DriveConfig<'_>) -> Result<DriveOutcome, Error> {
     let mut session = (drive.open)()?;
     let scope = DriveScope::resolve_runs(&mut session, drive.run.as_ref())?;
+    let pauses = InitialPauses::find(&mut session, &scope, drive.waits_for_resumption)?;
     register_supervisor(&mut session, scope.only, drive.log.clone())?;
     let wake = WakeCounter::default();
     let interrupts = InterruptCounter::start(drive.stop.take(), &session, &wake);
@@ -64,7 +67,9 @@ pub fn drive_runs(mut drive: DriveConfig<'_>) -> Result<DriveOutcome, Error> {
         wake,
         interrupts,
         background,
+        pauses,
         stalls: StallReporter::default(),
+        branches: BranchWatch::default(),
         budgets: BudgetWatch::default(),
         watch: WrapperWatch::default(),
         live: Vec::new(),
@@ -93,7 +98,9 @@ struct DrivingSupervisor {
     interrupts: InterruptCounter,
     background: BackgroundWork,
     cursor: EventId,
+    pauses: InitialPauses,
     stalls: StallReporter,
+    branches: BranchWatch,
     budgets: BudgetWatch,
     watch: WrapperWatch,
     /// The workers that lived in the last round.
@@ -130,6 +137,7 @@ impl DrivingSupervisor {
             drive: &mut *drive,
             scope: &self.scope,
             background: &mut self.background,
+            branches: &mut self.branches,
             budgets: &mut self.budgets,
             options,
             cursor: self.cursor,
@@ -137,7 +145,8 @@ impl DrivingSupervisor {
         };
         let (snapshot, pass) = run_pass(&mut context, snapshot)?;
         let mut response = (drive.listen)(SupervisorEvent::Tick);
-        if let Some(decision) = decide_stop(drive, &snapshot, &pass, asked) {
+        self.pauses.update(&snapshot);
+        if let Some(decision) = decide_stop(drive, &snapshot, &pass, &self.pauses, asked) {
             return Ok(Some(decision));
         }
         if pass.is_quiet() {

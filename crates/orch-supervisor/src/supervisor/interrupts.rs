@@ -9,6 +9,7 @@ use orch_query::ps;
 use orch_store::table::worker::LiveWorker;
 
 use super::scope::DriveScope;
+use super::snapshot::is_waiting;
 use super::wake_counter::WakeCounter;
 
 /// The interrupts of a supervisor so far.
@@ -80,7 +81,11 @@ impl InterruptCounter {
         if count == 0 || std::mem::replace(&mut self.is_reported, true) {
             return Ok(None);
         }
-        let workers = session.read(|tx, _| ps::list_workers(tx, scope.only))?;
+        let mut workers = session.read(|tx, _| ps::list_workers(tx, scope.only))?;
+        // The supervisor does not wait for those that wait for an answer.
+        let is_waited_for =
+            |thread| !live.iter().any(|live| live.worker.thread == thread && is_waiting(live));
+        workers.retain(|worker| is_waited_for(worker.row.thread));
         let name = |worker: &ps::WorkerProcess| {
             worker.attempt.as_ref().map_or_else(|| worker.row.thread.to_string(), ToString::to_string)
         };

@@ -4,13 +4,15 @@
 //! work, and a new one continues where the last one stopped. Workers run under wrappers that outlive the supervisor.
 //! [`drive_runs`] is the loop. Each pass reads a `PassSnapshot` in one transaction, and `pass` acts on it:
 //! [`worker_pool`] starts workers, `background` runs long operations in threads, `reaper` ends orphaned workers,
-//! `budget_watch` enforces budgets, `wrapper_watch` notices exiting wrappers, and [`stall`] explains why nothing moves.
+//! `branch_watch` looks at the runs' branches, `budget_watch` enforces budgets, `wrapper_watch` notices exiting wrappers, and [`stall`] explains why nothing moves.
 
 mod background;
+mod branch_watch;
 mod budget_watch;
 mod config;
 mod dispatch;
 mod drive;
+mod initial_pause;
 mod interrupts;
 pub mod notify;
 mod pass;
@@ -28,4 +30,5 @@ mod wrapper_watch;
 
 pub use config::{DriveConfig, DriveUntil, ListenerResponse, SessionOpener, SupervisorEvent};
 pub use drive::{DriveOutcome, drive_runs};
+pub use initial_pause::{find_requested_pauses, resume_stopped_run};
 pub use stop_reason::StopReason;

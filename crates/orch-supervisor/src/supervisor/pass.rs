@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use orch_core::effect::{EffectKind, PendingEffect};
 use orch_core::id::EventId;
-use orch_core::run::{RunState, RunStatus};
+use orch_core::run::{Run, RunStatus};
 use orch_core::time::Time;
 use orch_inbox::{Error, Session};
 
 use super::background::BackgroundWork;
+use super::branch_watch::BranchWatch;
 use super::budget_watch::BudgetWatch;
 use super::config::{DriveConfig, DriveUntil};
 use super::dispatch::RunDispatch;
+use super::initial_pause::InitialPauses;
 use super::scope::DriveScope;
 use super::snapshot::{PassSnapshot, RunSnapshot, SnapshotOptions};
 use super::stop_reason::StopReason;
@@ -25,6 +27,7 @@ pub(super) struct PassContext<'c, 'd> {
     pub drive: &'c mut DriveConfig<'d>,
     pub scope: &'c DriveScope,
     pub background: &'c mut BackgroundWork,
+    pub branches: &'c mut BranchWatch,
     pub budgets: &'c mut BudgetWatch,
     pub options: SnapshotOptions,
     pub cursor: EventId,
@@ -97,7 +100,7 @@ fn advance_runs(
     snapshot: &PassSnapshot,
     pass: &mut PassSummary,
 ) -> Result<bool, Error> {
-    let PassContext { session, drive, background, budgets, options, interrupts, .. } = context;
+    let PassContext { session, drive, background, branches, budgets, options, interrupts, .. } = context;
     if *interrupts > 1 {
         return Ok(false);
     }
@@ -110,7 +113,7 @@ fn advance_runs(
         if !run.run.state.status().is_unfinished() {
             continue;
         }
-        if budgets.enforce_run_budget(session, snapshot, run)? {
+        if branches.notice_moves(session, &run.run) || budgets.enforce_run_budget(session, snapshot, run)? {
             changed = true;
             continue;
         }
@@ -188,6 +191,7 @@ pub(super) fn decide_stop(
     drive: &DriveConfig<'_>,
     snapshot: &PassSnapshot,
     pass: &PassSummary,
+    pauses: &InitialPauses,
     interrupts: usize,
 ) -> Option<StopDecision> {
     let stop_if = |condition: bool, reason| condition.then_some(StopDecision::Early(reason));
@@ -214,14 +218,9 @@ pub(super) fn decide_stop(
     if drive.until == DriveUntil::Idle && pass.next.is_none() {
         return stop_if(true, StopReason::Idle);
     }
-    let paused = runs().find_map(|run| match &run.state {
-        RunState::Paused(pause) if !pause.reason.is_requested() => {
-            let message = pause.message.clone().unwrap_or_else(|| pause.reason.name().to_owned());
-            Some(StopReason::Paused { run: run.name.clone(), reason: pause.reason, message })
-        }
-        _ => None,
-    });
-    if let Some(reason) = paused {
+    let is_automatic = |run: &&Run| run.state.pause_reason().is_some_and(|reason| !reason.is_requested());
+    let paused = runs().find(is_automatic).and_then(StopReason::of_pause);
+    if let Some(reason) = paused.or_else(|| pauses.stop_reason(snapshot)) {
         return stop_if(true, reason);
     }
     if pass.others > 0 || pass.next.is_some() {
@@ -313,6 +312,7 @@ mod tests {
             crew: WorkerPool::new(vec![slots], workers, ProfileRegistry::default()),
             until: DriveUntil::Finished,
             once: false,
+            waits_for_resumption: true,
             no_check_cache: false,
             programs: ProgramPaths { inbox: "/none".into(), orch: "/none".into() },
             stop: None,
@@ -324,7 +324,7 @@ mod tests {
         let wake = WakeCounter::default();
         let mut background =
             BackgroundWork::new(Arc::clone(&drive.open), drive.who.clone(), CheckReuse::Known, wake.clone());
-        let mut budgets = BudgetWatch::default();
+        let (mut branches, mut budgets) = (BranchWatch::default(), BudgetWatch::default());
         let options = SnapshotOptions { starts: true, workers, limits_labels: false };
         let mut run = |session: &mut Session| {
             let before = session.statement_counts();
@@ -336,6 +336,7 @@ mod tests {
                 drive: &mut drive,
                 scope: &scope,
                 background: &mut background,
+                branches: &mut branches,
                 budgets: &mut budgets,
                 options,
                 cursor: scope.begin,
@@ -343,7 +344,7 @@ mod tests {
             };
             let (snapshot, pass) = run_pass(&mut context, snapshot).unwrap();
             assert_eq!((pass.workers, pass.others), (workers, 0));
-            assert!(decide_stop(&drive, &snapshot, &pass, 0).is_none());
+            assert!(decide_stop(&drive, &snapshot, &pass, &InitialPauses::default(), 0).is_none());
             (session.statement_counts() - before).statements
         };
         // The first pass reconciles what the workers claimed.

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use orch_core::id::Slug;
-use orch_core::run::PauseReason;
+use orch_core::run::{PauseReason, Run, RunState};
 
 /// Why a supervisor stopped before its runs were finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum StopReason {
     OnePass,
     /// Nothing can happen without outside input, and the supervisor was to stop then.
     Idle,
-    /// A run was paused automatically.
+    /// A run is paused.
     Paused {
         /// The run.
         run: Slug,
@@ -35,6 +35,21 @@ pub enum StopReason {
         /// The error of an operation that has no record in the store.
         message: Option<String>,
     },
+}
+
+impl StopReason {
+    /// Returns the reason that a paused run gives.
+    #[must_use]
+    pub fn of_pause(run: &Run) -> Option<Self> {
+        let RunState::Paused(pause) = &run.state else { return None };
+        let message = match (&pause.message, pause.reason) {
+            (Some(message), _) => message.clone(),
+            (None, PauseReason::User) => "a person paused it".to_owned(),
+            (None, PauseReason::Stop) => "`orch stop` ended its workers".to_owned(),
+            (None, reason) => reason.name().to_owned(),
+        };
+        Some(Self::Paused { run: run.name.clone(), reason: pause.reason, message })
+    }
 }
 
 impl Display for StopReason {

@@ -79,6 +79,8 @@ impl DemoSetup {
             attempt_limit: None,
             end_silent: false,
             no_check_cache: false,
+            names_run: true,
+            waits_for_resumption: true,
             log: None,
         })?;
         Ok(Self { lead, run, drive: drive.with_programs(folder.programs()) })

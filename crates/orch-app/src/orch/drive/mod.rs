@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use orch_contract::orch::blocked::StuckTaskView;
 use orch_contract::orch::drive::DriveEnd;
-use orch_contract::run::RunSummary;
+use orch_contract::run::{RunPauseView, RunSummary};
 use orch_contract::{ErrorCode, ErrorView, EventView, operation};
 use orch_core::event::Event;
 use orch_core::id::Slug;
-use orch_core::run::PauseReason;
+use orch_core::run::Run;
 use orch_core::shell;
 use orch_core::time::TimeSpan;
 use orch_process::TrustRecord;
@@ -26,6 +26,7 @@ use orch_supervisor::supervisor::stall::StallReason;
 use orch_supervisor::supervisor::worker_pool::{ProfileSlots, WorkerPool};
 use orch_supervisor::supervisor::{
     DriveConfig, DriveOutcome, DriveUntil, SessionOpener, StopReason, SupervisorEvent, drive_runs,
+    find_requested_pauses, resume_stopped_run,
 };
 use orch_supervisor::wrapper::ProgramPaths;
 
@@ -58,6 +59,10 @@ pub struct DriveRequest {
     pub once: bool,
     /// How long one attempt may take.
     pub attempt_limit: Option<TimeSpan>,
+    /// Whether the caller named the run, rather than its surroundings.
+    pub names_run: bool,
+    /// Whether it waits until runs that were paused on request before are resumed: a person watches it.
+    pub waits_for_resumption: bool,
     /// Whether workers that print nothing for too long are terminated.
     pub end_silent: bool,
     /// Runs checks although their results were known before the drive.
@@ -209,6 +214,25 @@ impl DriveSetup {
         Ok(())
     }
 
+    /// Resumes the named run if `orch stop` paused it; refuses to start if a person has to resume the runs first.
+    ///
+    /// # Errors
+    /// The runs are paused on request, and the drive does not wait; or the run is unknown.
+    pub fn require_resumed(&self, app: &mut App<'_>) -> Result<(), AppError> {
+        let DriveRequest { agent, run, names_run, waits_for_resumption, .. } = &self.request;
+        if let Some(run) = run.as_ref().filter(|_| *names_run) {
+            resume_stopped_run(app.session()?, agent, run)?;
+        }
+        if *waits_for_resumption {
+            return Ok(());
+        }
+        let paused = find_requested_pauses(app.session()?, run.as_ref())?;
+        match paused.iter().find_map(StopReason::of_pause) {
+            Some(reason) => Err(incomplete_error(&paused, &reason.to_string(), false).into()),
+            None => Ok(()),
+        }
+    }
+
     /// Returns what opens the store.
     pub(super) fn opener(&self) -> SessionOpener {
         Arc::clone(&self.open)
@@ -250,6 +274,7 @@ impl DriveSetup {
             crew: pool,
             until: if request.until_idle { DriveUntil::Idle } else { DriveUntil::Finished },
             once: request.once,
+            waits_for_resumption: request.waits_for_resumption,
             no_check_cache: request.no_check_cache,
             programs,
             stop: Some(stop),
@@ -369,23 +394,41 @@ impl DrivenRuns {
             let runs = driven.runs.iter().map(RunSummary::from_run).collect();
             return Ok(DriveEnd { runs, complete: true, reason: None, next });
         }
-        let names: Vec<String> = driven.runs.iter().map(|run| run.name.to_string()).collect();
-        let mut message = format!("{}: {}.", names.join(", "), self.stop_reason());
+        let mut reason = self.stop_reason();
         if let (Some(StopReason::Stuck { .. }), Some(failed)) = (&driven.reason, driven.stuck.first()) {
-            message = format!("{message} {}", operation::failure_message(failed));
+            reason = format!("{reason}. {}", operation::failure_message(failed));
         }
-        let mut error = ErrorView::new(ErrorCode::RunIncomplete, message)
-            .with_detail("runs", names)
-            .with_detail("interrupted", driven.interrupted);
+        let mut error = incomplete_error(&driven.runs, &reason, driven.interrupted);
         if !driven.stuck.is_empty() {
             let stuck: Vec<StuckTaskView> = driven.stuck.iter().map(StuckTaskView::from_operation).collect();
             // Texts and numbers always have a JSON form.
             error = error.with_detail("stuck", serde_json::to_value(stuck).unwrap_or_default());
         }
-        if let Some(hint) = remedy_command(driven).or_else(|| next.first().cloned()) {
-            error = error.with_hint(hint);
+        if error.hint.is_none() {
+            if let Some(hint) = remedy_command(driven).or_else(|| next.first().cloned()) {
+                error = error.with_hint(hint);
+            }
         }
         Err(error.into())
+    }
+}
+
+/// The error of a drive that ends before its runs are complete, with the pause of the first run that is paused.
+fn incomplete_error(runs: &[Run], reason: &str, interrupted: bool) -> ErrorView {
+    let names: Vec<String> = runs.iter().map(|run| run.name.to_string()).collect();
+    let message = format!("{}: {}.", names.join(", "), reason.trim_end_matches('.'));
+    let error = ErrorView::new(ErrorCode::RunIncomplete, message)
+        .with_detail("runs", names)
+        .with_detail("interrupted", interrupted);
+    let Some(pause) = runs.iter().find_map(RunPauseView::of_run) else { return error };
+    let next = pause.next.clone();
+    // Texts and times always have a JSON form.
+    let error = error
+        .with_detail("pause", serde_json::to_value(pause).unwrap_or_default())
+        .with_detail("next", next.clone());
+    match next.into_iter().next() {
+        Some(first) => error.with_hint(first),
+        None => error,
     }
 }
 
@@ -393,12 +436,10 @@ impl DrivenRuns {
 fn remedy_command(driven: &DriveOutcome) -> Option<String> {
     match driven.reason.as_ref()? {
         StopReason::NoWorker { run } => Some(format!("orch drive {run} --profile claude")),
-        StopReason::Paused { run, reason: PauseReason::Budget, .. } => Some(format!("orch run edit {run}")),
-        StopReason::Paused { run, .. } => Some(format!("orch run resume {run}")),
         StopReason::Stuck { .. } => {
             driven.stuck.first().and_then(|failed| operation::next_commands(failed).into_iter().next())
         }
-        StopReason::Interrupted | StopReason::OnePass | StopReason::Idle => None,
+        StopReason::Paused { .. } | StopReason::Interrupted | StopReason::OnePass | StopReason::Idle => None,
     }
 }
 

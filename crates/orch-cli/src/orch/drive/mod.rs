@@ -4,6 +4,7 @@ mod screen;
 
 pub(super) use screen::{FinalScreen, LiveScreen};
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use orch_app::AppError;
@@ -82,6 +83,7 @@ const WORKERS_MAX: usize = 1_000;
 
 pub(super) fn run(args: DriveArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let agent = context.app().calling_lead()?;
+    let names_run = args.named.is_some() || args.plan.is_some() || context.app().is_run_option_given();
     let mut run = context.app().resolve_run_or(args.named.as_ref())?;
     if let Some(path) = &args.plan {
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
@@ -89,7 +91,13 @@ pub(super) fn run(args: DriveArgs, context: &mut CommandRuntime<'_>) -> Result<C
         run = Some(context.app().create_or_update_run(path, stdin, folder, run, &agent)?);
     }
     let (checks, detaches) = (args.check, args.detach);
-    let mut drive = context.app().set_up_drive(drive_request(args, agent, run))?;
+    let request = DriveRequest {
+        names_run,
+        // A supervisor in the background has no terminal.
+        waits_for_resumption: !detaches && std::io::stdin().is_terminal(),
+        ..drive_request(args, agent, run)
+    };
+    let mut drive = context.app().set_up_drive(request)?;
     if checks {
         let checked = drive.check(context.app())?;
         let is_bad = checked.verdict == FindingLevelView::Error;
@@ -97,6 +105,7 @@ pub(super) fn run(args: DriveArgs, context: &mut CommandRuntime<'_>) -> Result<C
         let reply = orch_app::Reply::new(DriveLine::Checked(checked));
         return Ok(CommandOutcome::ReplyWithStatus(Box::new(reply), status));
     }
+    drive.require_resumed(context.app())?;
     drive.check_start(context.app())?;
     if detaches {
         let output = if context.is_json_requested() { "--json" } else { "--text" };
@@ -131,6 +140,8 @@ fn drive_request(args: DriveArgs, agent: Slug, run: Option<Slug>) -> DriveReques
         attempt_limit: args.attempt_limit,
         end_silent: args.on_silence == "end",
         no_check_cache: args.no_check_cache,
+        names_run: false,
+        waits_for_resumption: false,
         log: args.printed_to,
     }
 }

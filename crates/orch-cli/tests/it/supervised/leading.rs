@@ -155,3 +155,34 @@ fn what_a_supervisor_needs_is_looked_at_first() {
     assert_eq!(place.run_git(["worktree", "list"]).lines().count(), 1, "nothing is left of it");
     assert_eq!(place.remaining_processes(), Vec::<String>::new());
 }
+
+/// A supervisor sees what others do to a run's branch although nothing is merged.
+#[test]
+fn a_branch_that_others_move_is_noticed_by_who_drives() {
+    for is_packed in [false, true] {
+        let place = TestEnvironment::with_scripts(&[]);
+        let gates = ["first", "second"].map(|name| place.make_gate(name));
+        let waits = gates.each_ref().map(|gate| gate.wait_once_command());
+        let tells = "inbox progress here";
+        place.add_script_task("a", &format!("{}; {tells}; {}; {tells}; exit 1", waits[0], waits[1]), &[]);
+        if is_packed {
+            place.run_git(["pack-refs", "--all"]);
+        }
+        let mut drive = RunningDrive::start(place.drive_call(&[]));
+        let open = gates[0].wait_reached();
+        let more = place.commit_all("more.txt", "more");
+        place.run_git(["update-ref", "refs/heads/orch/r/main", &more]);
+        open_gate(open, "go");
+        let advanced = drive.read_until_event("branch_advanced");
+        assert_eq!(advanced["data"]["to"], more.as_str(), "{advanced}");
+        let open = gates[1].wait_reached();
+        place.run_git(["update-ref", "-d", "refs/heads/orch/r/main"]);
+        open_gate(open, "go");
+        drive.read_until_event("branch_moved");
+        assert_eq!(place.show_run()["pause"]["reason"], "branch_moved");
+        let printed = drive.wait_output();
+        assert_eq!(printed.exit, 4, "{printed:?}");
+        let error = printed.documents().pop().unwrap()["error"].clone();
+        assert_eq!(error["hint"], "orch run repair r --restore", "{error}");
+    }
+}

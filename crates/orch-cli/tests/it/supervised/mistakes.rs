@@ -27,14 +27,6 @@ fn work_for_nobody_is_waited_for_in_words() {
 }
 
 #[test]
-fn a_pause_is_waited_for_in_words() {
-    let place = TestEnvironment::with_scripts(&[]);
-    place.add_script_task("a", "true", &[]);
-    place.orch(&["run", "pause", "r"]).ok();
-    expect_note_and_interrupt(RunningDrive::start(place.drive_call(&[])), "orch run resume r");
-}
-
-#[test]
 fn a_profile_that_cannot_be_started_is_told_and_waited_for_no_longer_than_it_takes() {
     let place = TestEnvironment::with_scripts(&[]);
     // Only a worker's own start can tell that this one is not there.
@@ -85,7 +77,8 @@ fn checks_that_fail_on_the_base_say_how_to_go_on() {
     let error = printed.documents().pop().unwrap()["error"].clone();
     let message = error["message"].as_str().unwrap();
     assert!(message.ends_with("`test -f absent` exited with status 1."), "{message}");
-    assert_eq!(error["hint"], "orch run resume r");
+    assert_eq!(error["hint"], "orch run edit r --verify CMD");
+    assert_eq!(error["details"]["pause"]["reason"], "baseline");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod killed;
 mod leading;
 mod many;
 mod mistakes;
+mod pauses;
 mod questions;
 mod reports;
 mod shared_folder;

@@ -273,7 +273,9 @@ fn a_runs_branch_that_is_gone_is_named() {
     assert_eq!(refused["details"]["reasons"][0]["code"], "branch_moved", "{refused}");
     place.run_git(["update-ref", "-d", "refs/heads/orch/r/main"]);
     let refused = place.orch(&["run", "resume"]).fails("branch_moved");
-    assert!(json_text(&refused["message"]).contains("Branch orch/r/main was moved to"), "{refused}");
+    assert!(json_text(&refused["message"]).contains("Branch orch/r/main was deleted"), "{refused}");
+    assert_eq!(refused["details"]["found"], Value::Null, "{refused}");
+    assert!(json_text(&place.show_run()["pause"]["message"]).contains("was deleted"));
     assert_eq!(refused["hint"], "orch run repair r --restore");
     place.run_git(["update-ref", "refs/heads/orch/r/main", &tip]);
     place.orch(&["run", "resume"]).ok();

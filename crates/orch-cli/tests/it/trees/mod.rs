@@ -24,4 +24,5 @@ mod reports;
 mod reviewing;
 mod showing;
 mod states;
+mod trailers;
 mod unsaved;
