@@ -209,7 +209,19 @@ fn add_folder_option(hint: String, folder: Option<&Path>) -> String {
 }
 
 fn retry_command(arguments: &[OsString], again: &RetryAdvice) -> String {
-    let texts: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+    // The token is a secret, and a hint is printed and logged.
+    let texts = arguments.iter().filter_map(|argument| argument.to_str());
+    let mut hides_next = false;
+    let texts: Vec<&str> = texts
+        .map(|word| {
+            let is_token = std::mem::replace(&mut hides_next, word == "--token");
+            match word {
+                _ if is_token => "TOKEN",
+                word if word.starts_with("--token=") => "--token=TOKEN",
+                word => word,
+            }
+        })
+        .collect();
     let cursor = match again {
         RetryAdvice::AfterCursor(cursor) => cursor,
         RetryAdvice::Unchanged => return shell::join_words(texts),
@@ -250,6 +262,10 @@ mod tests {
             retry_command(&split_words("inbox ask Q --wait"), &RetryAdvice::Unchanged),
             "inbox ask Q --wait"
         );
+        for line in ["inbox ask Q --token secret --wait", "inbox ask Q --token=secret --wait"] {
+            let hint = retry_command(&split_words(line), &RetryAdvice::Unchanged);
+            assert_eq!(hint.replace('=', " "), "inbox ask Q --token TOKEN --wait");
+        }
         let update = RetryAdvice::WithOption("--update");
         assert_eq!(
             retry_command(&split_words("orch task add --file p"), &update),

@@ -428,6 +428,11 @@ fn argument_details(argument: &str, problem: ArgumentProblem) -> Value {
         ArgumentProblem::TooMany { max } => json!({"argument": argument, "entries_max": max}),
         ArgumentProblem::Empty
         | ArgumentProblem::Nul
+        | ArgumentProblem::Invisible { .. }
+        | ArgumentProblem::NotAFolder
+        | ArgumentProblem::InRepository
+        | ArgumentProblem::NoParent
+        | ArgumentProblem::NotWritable
         | ArgumentProblem::Fixed
         | ArgumentProblem::NoChange
         | ArgumentProblem::NotApplicable => {

@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod inbox;
+pub mod json_document;
 pub mod message;
 pub mod operation;
 pub mod orch;

@@ -3,8 +3,8 @@
 use orch_core::message as core;
 use orch_core::message::MessageKind;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use crate::json_document::JsonDocument;
 use crate::text::none_if_empty;
 use crate::time::UtcTimestamp;
 use crate::word::WireWord;
@@ -28,7 +28,7 @@ pub struct MessageView {
     #[serde(deserialize_with = "Option::deserialize")]
     pub body: Option<String>,
     /// A JSON document.
-    pub payload: Option<Value>,
+    pub payload: Option<JsonDocument>,
     /// When it was written.
     pub created_at: UtcTimestamp,
     /// Paths of files that belong to a result.
@@ -51,7 +51,7 @@ impl MessageView {
     pub fn from_message(message: &core::Message) -> Self {
         let core::MessageDraft { from, to, kind, body, extra } = &message.content;
         // A payload was validated before it was stored; one that is not JSON all the same is shown as text.
-        let payload = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| text.clone().into());
+        let payload = |text: &String| JsonDocument::from_text(text);
         Self {
             id: message.id.to_string(),
             thread: message.thread.to_string(),

@@ -34,16 +34,51 @@ pub fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
+/// Finds a character that a reader does not see, or that changes the order in which text is shown.
+///
+/// The two joiners are allowed between letters of the scripts that need them, and within emoji.
+#[must_use]
+pub fn find_invisible(text: &str) -> Option<char> {
+    let mut before = None;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_joiner = matches!(character, '\u{200c}' | '\u{200d}');
+        let joins = |neighbour: Option<char>| neighbour.is_some_and(|other| !other.is_ascii() && !is_invisible(other));
+        let is_used = joins(before) && joins(characters.peek().copied());
+        if is_invisible(character) || is_direction_control(character) || (is_joiner && !is_used) {
+            return Some(character);
+        }
+        before = Some(character);
+    }
+    None
+}
+
+/// Returns whether the character takes no place and means nothing to a reader; the two joiners are not among these.
+const fn is_invisible(character: char) -> bool {
+    matches!(character,
+        // Soft hyphen, combining grapheme joiner, Mongolian separator, zero-width spaces, invisible operators.
+        '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+        // Fillers of Hangul, and annotations.
+        | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+        // Tags, and variation selectors of the supplement.
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Returns whether the character is a direction mark, override or isolate.
+const fn is_direction_control(character: char) -> bool {
+    matches!(character,
+        '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Returns whether a terminal would interpret the character or a reader would not see it.
 #[inline]
 #[must_use]
 pub fn is_harmful(character: char) -> bool {
     character.is_control()
-        || matches!(character,
-            // Direction marks, overrides and isolates.
-            '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            // Line and paragraph separators.
-            | '\u{2028}' | '\u{2029}')
+        || is_direction_control(character)
+        || is_invisible(character)
+        // Line and paragraph separators.
+        || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -63,5 +98,26 @@ mod tests {
             assert_eq!(escape_name(name), shown);
         }
         assert_eq!(join_names(["a", "b\r"]), r"a, b\r");
+    }
+
+    #[test]
+    fn invisible_characters_are_found() {
+        for (text, found) in [
+            ("a title", None),
+            ("größe 日本 🚀", None),
+            ("\u{1f469}\u{200d}\u{1f680} \u{645}\u{6cc}\u{200c}\u{62e}", None),
+            ("\u{2764}\u{fe0f}", None),
+            ("a\u{200b}b", Some('\u{200b}')),
+            ("a\u{200d}b", Some('\u{200d}')),
+            ("ab\u{200c}", Some('\u{200c}')),
+            ("\u{202e}txt", Some('\u{202e}')),
+            ("a\u{2066}b\u{2069}", Some('\u{2066}')),
+            ("x\u{e0041}", Some('\u{e0041}')),
+            ("\u{feff}x", Some('\u{feff}')),
+            ("a\u{ad}b", Some('\u{ad}')),
+        ] {
+            assert_eq!(find_invisible(text), found, "{}", text.escape_unicode());
+            assert!(found.is_none_or(|found| is_harmful(found) || matches!(found, '\u{200c}' | '\u{200d}')));
+        }
     }
 }

@@ -120,6 +120,24 @@ pub enum ArgumentProblem {
     /// It contains a NUL character.
     #[error("contains a NUL character")]
     Nul,
+    /// It contains a character that a reader does not see, or that changes the order of the text.
+    #[error("contains the invisible character U+{:04X}", u32::from(*character))]
+    Invisible {
+        /// The character.
+        character: char,
+    },
+    /// It names something that is not a folder.
+    #[error("is not a folder")]
+    NotAFolder,
+    /// It names a folder inside the repository, where tools would take worktrees for files of the repository.
+    #[error("is inside the repository")]
+    InRepository,
+    /// It names a folder whose parent does not exist.
+    #[error("is in a folder that does not exist")]
+    NoParent,
+    /// It names a folder that cannot be written.
+    #[error("cannot be written")]
+    NotWritable,
     /// It is outside its range.
     #[error("must be from {min} to {max}")]
     OutOfRange {

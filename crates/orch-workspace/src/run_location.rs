@@ -3,12 +3,13 @@
 use std::path::{Component, Path, PathBuf};
 
 use orch_core::id::Slug;
-use orch_core::refusal::{TreeProblem, TreeRefusal};
+use orch_core::refusal::{ArgumentProblem, Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::{BaselineStatus, RunGit};
 
 use crate::run_repository::{main_worktree, to_stored_commit};
 use orch_git::{CommitId, GitError, RefName, Repository};
 use orch_inbox::{Error, Session};
+use rustix::fs::{Access, access};
 
 /// Where a run is begun.
 #[derive(Clone, Debug)]
@@ -71,7 +72,11 @@ impl GitBase {
             _ => 0,
         };
         let root = match &place.root {
-            Some(root) => normalized_path(&place.folder.join(root)),
+            Some(root) => {
+                let root = normalized_path(&place.folder.join(root));
+                check_worktree_root(&repository, &root)?;
+                root
+            }
             None => default_worktrees_folder(&repository)?,
         };
         if [repository.common_dir(), &root].iter().any(|path| path.to_str().is_none()) {
@@ -214,6 +219,27 @@ fn normalized_path(path: &Path) -> PathBuf {
             }
             _ => return path.to_owned(),
         }
+    }
+}
+
+/// Checks that worktrees can be made in a folder that was named for them.
+fn check_worktree_root(repository: &Repository, root: &Path) -> Result<(), Error> {
+    let invalid = |problem| Err(Refusal::Invalid { argument: "--worktree-root", problem }.into());
+    let worktrees = repository.list_worktrees()?;
+    let mut parts = worktrees.iter().map(|entry| entry.path.as_path()).chain([repository.common_dir()]);
+    if parts.any(|part| root.starts_with(normalized_path(part))) {
+        return invalid(ArgumentProblem::InRepository);
+    }
+    let parent = root.parent().unwrap_or(root);
+    let existing = match (root.symlink_metadata(), parent.is_dir()) {
+        (Ok(found), _) if !found.is_dir() => return invalid(ArgumentProblem::NotAFolder),
+        (Ok(_), _) => root,
+        (Err(_), true) => parent,
+        (Err(_), false) => return invalid(ArgumentProblem::NoParent),
+    };
+    match access(existing, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Ok(()),
+        Err(_) => invalid(ArgumentProblem::NotWritable),
     }
 }
 

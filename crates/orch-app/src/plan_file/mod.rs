@@ -12,6 +12,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub(crate) struct PlanFile {
     pub run_name: Option<Slug>,
     /// The revision that the run begins from, where the plan creates it.
     pub base: Option<String>,
+    /// The files of specs that are outside the folder of the plan.
+    pub specs_outside: Vec<String>,
 }
 
 /// A problem in a plan file, and its place.
@@ -72,6 +75,8 @@ enum PlanFormat {
 struct PlanReadOptions<'a> {
     /// The folder that `spec_file` is relative to.
     folder: &'a Path,
+    /// Receives the files of specs that are outside that folder.
+    outside: &'a RefCell<Vec<String>>,
     /// Whether the fields that a task names are kept apart, to update an existing task.
     update: bool,
 }
@@ -152,7 +157,8 @@ impl PlanText {
     /// # Errors
     /// The plan is invalid; the error names the line.
     pub(crate) fn parse(&self, update: bool, dry_run: bool) -> Result<PlanFile, PlanError> {
-        let reading = PlanReadOptions { folder: &self.folder, update };
+        let outside = RefCell::default();
+        let reading = PlanReadOptions { folder: &self.folder, outside: &outside, update };
         let (run, tasks) = match self.form {
             PlanFormat::JsonLines => json::read_json_lines(&self.text, reading)?,
             PlanFormat::JsonDocument => json::read_json_document(&self.text, reading)?,
@@ -160,7 +166,7 @@ impl PlanText {
         };
         let (run_name, base, done_when) = (run.name.clone(), run.base.clone(), run.done_when);
         let plan = TaskPlan { run: run.into_edit(), done_when, tasks, update, dry_run };
-        Ok(PlanFile { plan, run_name, base })
+        Ok(PlanFile { plan, run_name, base, specs_outside: outside.into_inner() })
     }
 }
 

@@ -53,7 +53,11 @@ impl TaskFields {
             if self.spec.is_some() {
                 return Err(("spec_file", "a task has `spec` or `spec_file`, not both".to_owned()));
             }
-            let spec = read_spec(&reading.folder.join(path)).map_err(|problem| ("spec_file", problem))?;
+            let file = reading.folder.join(path);
+            let spec = read_spec(&file).map_err(|problem| ("spec_file", problem))?;
+            if is_outside(reading.folder, &file) {
+                reading.outside.borrow_mut().push(path.clone());
+            }
             self.spec = Some(spec);
         }
         let named = if reading.update { self.task_edit() } else { TaskEdit::default() };
@@ -88,6 +92,15 @@ impl TaskFields {
             max_attempts: self.max_attempts,
             allow_empty: self.allow_empty,
         }
+    }
+}
+
+/// Returns whether a file that exists is outside a folder, whatever links lead there.
+fn is_outside(folder: &Path, file: &Path) -> bool {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    match (folder.canonicalize(), file.canonicalize()) {
+        (Ok(folder), Ok(file)) => !file.starts_with(folder),
+        _ => true,
     }
 }
 

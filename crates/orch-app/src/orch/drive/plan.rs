@@ -37,8 +37,9 @@ impl App<'_> {
         agent: &Slug,
     ) -> Result<Slug, AppError> {
         let text = plan_file::read_plan(path, stdin).map_err(|error| read_error(&error))?;
-        let PlanFile { plan, run_name, base } =
+        let PlanFile { plan, run_name, base, specs_outside } =
             text.parse(true, false).map_err(|error| plan_error(&error))?;
+        self.warn_about_specs(&specs_outside);
         let title = plan.run.title.clone().unwrap_or_else(|| default_title(path));
         let name = named.or(run_name).unwrap_or_else(|| Slug::from_title(&title));
         self.open_or_create_session()?;

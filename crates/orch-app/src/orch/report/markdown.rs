@@ -280,17 +280,30 @@ pub(in crate::orch) fn code_span(name: &str) -> String {
 pub(in crate::orch) fn escape_inline(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut shown = String::with_capacity(line.len());
-    for (index, character) in escape_controls(&line).chars().enumerate() {
+    let line = escape_controls(&line);
+    for (index, (at, character)) in line.char_indices().enumerate() {
         if index == TEXT_MAX {
             shown.push('…');
             break;
         }
-        if matches!(character, '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '#') {
+        if is_markup(character, &line[..at], &line[at + character.len_utf8()..]) {
             shown.push('\\');
         }
         shown.push(character);
     }
     shown
+}
+
+/// Returns whether a character may begin or continue markup: emphasis, links, HTML, entities, tables, headings, formulas, mentions,
+/// and addresses, which become links without any brackets.
+fn is_markup(character: char, before: &str, after: &str) -> bool {
+    match character {
+        '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '<' | '>' | '|' | '#' | '&' | '@' | '$' => true,
+        ':' => after.starts_with("//") || before.to_ascii_lowercase().ends_with("mailto"),
+        '.' => before.to_ascii_lowercase().ends_with("www"),
+        '-' | '+' | '=' => before.is_empty(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -305,6 +318,9 @@ mod tests {
             ("# heading", r"\# heading"),
             ("[x](y) <b> `c` *d*", r"\[x\](y) \<b\> \`c\` \*d\*"),
             ("\u{1b}[31mred", "␛\\[31mred"),
+            ("_a_ ~~b~~ &lt; $x$ @all", r"\_a\_ \~\~b\~\~ \&lt; \$x\$ \@all"),
+            ("![i](https://e.org/a.png) www.e.org", r"!\[i\](https\://e.org/a.png) www\.e.org"),
+            ("- list: mailto:x", r"\- list: mailto\:x"),
         ] {
             assert_eq!(escape_inline(text), shown);
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use orch_contract::orch::plan::PlanResponse;
 use orch_contract::{ErrorCode, ErrorView};
+use orch_core::escape::join_names;
 use orch_core::id::Slug;
 use orch_core::shell;
 use orch_scheduler::plan::{PlanOutcome, TaskPlan, add_plan};
@@ -51,11 +52,23 @@ impl App<'_> {
         (update, dry_run, full): (bool, bool, bool),
     ) -> Result<AddPlan, AppError> {
         let agent = self.calling_lead()?;
+        if path.as_os_str() != "-" {
+            self.require_outside_attempts(path)?;
+        }
         let text = plan_file::read_plan(path, stdin).map_err(|error| read_error(&error))?;
-        let PlanFile { plan, run_name, .. } =
+        let PlanFile { plan, run_name, specs_outside, .. } =
             text.parse(update, dry_run).map_err(|error| plan_error(&error))?;
+        self.warn_about_specs(&specs_outside);
         let run = self.resolve_run_or(run_name.as_ref())?;
         Ok(AddPlan { agent, run, text: text.into_text(), plan, full })
+    }
+
+    /// Warns of specs that a plan takes from elsewhere, because workers and their providers read them.
+    pub(in crate::orch) fn warn_about_specs(&mut self, outside: &[String]) {
+        if !outside.is_empty() {
+            let names = join_names(outside.iter().map(String::as_str));
+            self.add_warning(format!("The plan takes specs from files outside its folder: {names}."));
+        }
     }
 }
 

@@ -34,7 +34,7 @@ fn write_message(paper: &mut TextPage, message: &MessageView) {
     }
     if let Some(payload) = &message.payload {
         // The payload is for programs; people only see that there is one.
-        let line = format!("  payload: {}", escape_controls(&payload.to_string()));
+        let line = format!("  payload: {}", escape_controls(payload.as_str()));
         paper.write_note(&truncate_to_width(&line, paper.width()));
     }
 }

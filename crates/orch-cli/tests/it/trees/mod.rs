@@ -5,6 +5,7 @@
 pub(crate) mod fixture;
 
 mod bases;
+mod boundaries;
 mod branch;
 mod check_environment;
 mod checks;
