@@ -9,7 +9,7 @@ use orch_core::effect::{ClearingMode, Effect, PendingEffect};
 use orch_core::escape;
 use orch_core::event::EventKind;
 use orch_core::id::AttemptId;
-use orch_core::refusal::{TreeProblem, TreeRefusal, UnsavedPart};
+use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal, UnsavedPart};
 use orch_core::run::Run;
 use orch_core::time::TimeSpan;
 use orch_core::worker::Worker;
@@ -163,8 +163,8 @@ fn clear_loaded(
         return Err(GitError::Busy.into());
     }
     let cleared = clear_on_disk(session, clearing, mode);
-    if matches!(&cleared, Err(Error::Git(GitError::Busy))) {
-        // A process is using it; the effect stays pending.
+    if cleared.as_ref().is_err_and(|error| is_retried(error, mode)) {
+        // The effect stays pending, and its failure is recorded with it.
         return cleared.map(|_| ());
     }
     tool_transaction(session, |unit| {
@@ -180,6 +180,20 @@ fn clear_loaded(
         }
     })?;
     cleared.map(|_| ())
+}
+
+/// Whether a removal that failed is tried again by itself: every one that was not refused because of what it found.
+///
+/// A process that still works in a worktree which the tool removes is waited for as well.
+fn is_retried(error: &Error, mode: ClearingMode) -> bool {
+    match error {
+        Error::Refused(Refusal::Tree(TreeRefusal::WorktreeConflict {
+            problem: TreeProblem::InProgress { .. },
+            ..
+        })) => mode == ClearingMode::Park,
+        Error::Refused(_) => false,
+        Error::Git(_) | Error::File { .. } | Error::Store(_) | Error::TimedOut(_) | Error::Entropy(_) => true,
+    }
 }
 
 fn record_cleared(

@@ -1,10 +1,11 @@
 //! `orch task retry --operation`: tries the failed operations of a task again at once.
 
-use orch_core::effect::{EffectKey, EffectKind};
-use orch_core::id::{RunId, Slug, TaskId};
+use orch_core::effect::{EffectKey, EffectKind, PendingEffect};
+use orch_core::id::{AttemptId, RunId, Slug, TaskId};
 use orch_core::refusal::TreeRefusal;
 use orch_core::task::{Task, TaskState};
-use orch_store::table::effect;
+use orch_store::Transaction;
+use orch_store::table::{attempt, effect};
 
 use crate::operation::Operation;
 use crate::perform::complete_effect;
@@ -26,7 +27,9 @@ pub fn retry_operations(
         |unit| {
             let task = lookup::find_task(unit.tx, task)?;
             let mut failed = effect::list_failed(unit.tx, task.run)?;
-            failed.retain(|pending| concerns_task(pending.key(), &task));
+            let keys = failed.iter().map(PendingEffect::key).collect();
+            let own = keys_of_task(unit.tx, keys, &task)?;
+            failed.retain(|pending| own.contains(&pending.key()));
             if failed.is_empty() {
                 return Err(TreeRefusal::NoFailedOperation { task: task.name }.into());
             }
@@ -40,7 +43,7 @@ pub fn retry_operations(
             let pending = session.query(|tx| {
                 let task = lookup::load_task(tx, task)?;
                 let keys = effect::list_pending(tx, Some(run))?.into_iter().map(|pending| pending.key());
-                Ok(keys.filter(|key| concerns_task(*key, &task)).collect::<Vec<_>>())
+                keys_of_task(tx, keys.collect(), &task)
             })?;
             for key in pending {
                 complete_effect(session, key)?;
@@ -53,9 +56,18 @@ pub fn retry_operations(
     )
 }
 
-fn concerns_task(key: EffectKey, task: &Task) -> bool {
-    match key.attempt {
-        Some(attempt) => task.attempt.is_some_and(|last| last.id == attempt),
+/// Keeps the keys of operations on the task's attempts, and of the merge that it waits for.
+fn keys_of_task(
+    tx: &mut Transaction<'_>,
+    keys: Vec<EffectKey>,
+    task: &Task,
+) -> Result<Vec<EffectKey>, Error> {
+    let wanted: Vec<AttemptId> = keys.iter().filter_map(|key| key.attempt).collect();
+    let attempts = if wanted.is_empty() { Vec::new() } else { attempt::load_many(tx, &wanted)? };
+    let is_own = |id: AttemptId| attempts.iter().any(|attempt| attempt.id == id && attempt.task == task.id);
+    let concerns_task = |key: &EffectKey| match key.attempt {
+        Some(attempt) => is_own(attempt),
         None => key.kind == EffectKind::Integrate && task.state == TaskState::Reported,
-    }
+    };
+    Ok(keys.into_iter().filter(concerns_task).collect())
 }

@@ -85,7 +85,7 @@ const BUSY_DELAY: Duration = Duration::from_millis(50);
 /// How often that delay doubles.
 const DOUBLINGS_MAX: u32 = 6;
 
-/// How many failures of an effect a supervisor waits out before it ends.
+/// How many failures of an effect of an unfinished run keep a supervisor busy; later it waits as for a timer.
 const FAILURES_AWAITED: u32 = 2;
 
 /// How often a dispatch fails before a supervisor that has nothing else to do ends.
@@ -249,7 +249,12 @@ impl BackgroundWork {
         });
         let mut is_awaited = false;
         for effect in &run.pending_effects {
-            is_awaited |= effect.retries.waits == 0 && effect.retries.failures < FAILURES_AWAITED;
+            // After the end of the run only a supervisor that waits can tell that an operation keeps failing.
+            let is_hopeful = match run.run.state.status().is_unfinished() {
+                true => effect.retries.failures < FAILURES_AWAITED,
+                false => !effect.retries.is_stuck(),
+            };
+            is_awaited |= effect.retries.waits == 0 && is_hopeful;
             if effect.retries.is_due(now) {
                 let operation = BackgroundOperation::PendingEffect(effect.id, id);
                 let key = effect.key();

@@ -242,14 +242,16 @@ pub(super) fn decide_stop(
 mod tests {
     use std::sync::Arc;
 
+    use orch_core::effect::Effect;
     use orch_core::id::ThreadId;
+    use orch_core::operation_failure::{OperationFailure, OperationFaultCause};
     use orch_core::time::TimeSpan;
     use orch_core::worker::Worker;
     use orch_process::{ProcessIdentity, host_id};
     use orch_profile::ProfileRegistry;
     use orch_store::TxEnd;
     use orch_store::driver::WriteDurability;
-    use orch_store::table::worker;
+    use orch_store::table::{effect, worker};
     use orch_testkit::TestSession;
     use orch_testkit::test_session::{default_policy, parse_slug};
     use orch_workspace::check_cache::CheckReuse;
@@ -350,6 +352,45 @@ mod tests {
         // The first pass reconciles what the workers claimed.
         run(session);
         run(session)
+    }
+
+    /// A removal that fails whenever it is tried is due after 1, 10 and 60 seconds, and then never again.
+    #[test]
+    fn a_failing_operation_is_due_by_its_delays() {
+        let mut test = TestSession::new();
+        let run = test.make_run("r", default_policy()).unwrap().id;
+        let begin = test.session.clock_now();
+        let insert = test.session.write(WriteDurability::Process, |tx, now| {
+            effect::insert(tx, run, &Effect::SweepWorktrees, now)?;
+            Ok(TxEnd::Commit(()))
+        });
+        insert.unwrap();
+        let scope = DriveScope::resolve_runs(&mut test.session, Some(&parse_slug("r"))).unwrap();
+        let options = SnapshotOptions { starts: false, workers: 0, limits_labels: false };
+        let failure = OperationFailure {
+            cause: OperationFaultCause::Other,
+            message: "It failed.".to_owned(),
+            command: None,
+            exit_status: None,
+            last_lines: Vec::new(),
+            path: None,
+        };
+        let mut tried = Vec::new();
+        for _ in 0..200 {
+            let snapshot = PassSnapshot::load(&mut test.session, &scope, scope.begin, options).unwrap();
+            let pending = snapshot.runs[0].pending_effects[0].clone();
+            if pending.retries.is_due(snapshot.now) {
+                tried.push((snapshot.now - begin).0 / 1_000);
+                let save = test.session.write(WriteDurability::Process, |tx, now| {
+                    let (after, _) = pending.retries.after_failure(failure.clone(), now);
+                    effect::save_failure(tx, pending.id, pending.lease_number, &after)?;
+                    Ok(TxEnd::Commit(()))
+                });
+                save.unwrap();
+            }
+            test.clock().advance(TimeSpan::from_seconds(1));
+        }
+        assert_eq!(tried, [0, 1, 11, 71]);
     }
 
     #[test]

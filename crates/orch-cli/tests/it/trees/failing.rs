@@ -201,6 +201,42 @@ fn checks_that_cannot_be_made_stick_their_task_and_hold_no_other_back() {
     place.check_sound();
 }
 
+/// A worktree that cannot be removed is tried again, told once it stays so, and pauses nothing.
+#[test]
+fn a_removal_that_keeps_failing_is_told_and_pauses_nothing() {
+    let place = TestEnvironment::with_tree_run(&[]).with_breakable_git();
+    place.add_task("b", &[]);
+    place.report_task("a", &[("a", "a")]);
+    place.break_git("update-index");
+    place.orch(&["integrate", "r"]).ok();
+    assert_eq!(place.task_state("a"), "done", "the merge does not need the removal");
+    assert_eq!(place.orch(&["blocked"]).ok()["total"], 0, "it is still tried again by itself");
+    assert_eq!(place.fault_events().len(), 0);
+    for _ in 0..3 {
+        place.orch(&["reconcile", "--run", "r"]).ok();
+    }
+    let faults = place.fault_events();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    check_command(&faults[0]["data"], "git update-index");
+    assert_eq!((&faults[0]["needs_action"], &faults[0]["attempt"]), (&true.into(), &"r/a@1".into()));
+    let told = place.orch(&["wait", "--run", "r", "--after", "e-1"]).ok();
+    assert!(event_kinds(&told["events"]).contains(&"fault".to_owned()), "{told}");
+    let stuck = place.only_stuck();
+    check_command(&stuck, "git update-index");
+    assert_eq!(
+        (&stuck["task"], &stuck["operation"], &stuck["next"]),
+        (&"r/a".into(), &"clear".into(), &serde_json::json!(["orch task retry r/a --operation"]))
+    );
+    assert_eq!(place.show_run()["state"], "open");
+    place.mend_git();
+    place.report_task("b", &[("b", "b")]);
+    place.orch(&["integrate", "r"]).ok();
+    place.orch(&["task", "retry", "a", "--operation"]).ok();
+    assert_eq!(place.orch(&["blocked"]).ok()["total"], 0);
+    assert_eq!(place.orch(&["worktree", "show", "a@1"]).ok()["worktree"]["state"], "removed");
+    place.check_sound();
+}
+
 /// A preparation that sticks again and again ends its task at three times the tries.
 #[test]
 fn faults_of_the_tool_have_a_bound() {
