@@ -29,6 +29,9 @@ pub struct AttemptView {
     pub state: WireWord<AttemptState>,
     /// Its thread, `th-N`; null until its worktree exists.
     pub thread: Option<String>,
+    /// The rejected attempt, `RUN/KEY@N`, whose session and worktree it continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<String>,
     /// Its worktree; null for a run without worktrees.
     pub worktree: Option<WorktreeView>,
     /// The checks that judged it, in order; in answers other than that of `orch task show` their status.
@@ -165,6 +168,9 @@ impl AttemptView {
             agent: attempt.agent.to_string(),
             state: attempt.state.into(),
             thread: attempt.thread.map(|thread| thread.to_string()),
+            continues: tree
+                .and_then(|tree| tree.continued_attempt(&attempt.name))
+                .map(|name| name.to_string()),
             worktree: tree.map(WorktreeView::from_worktree),
             checks: AttemptChecksView::Status(attempt.checks.into()),
             checks_status: attempt.checks.into(),

@@ -90,6 +90,8 @@ pub struct RunView {
     pub trailers: bool,
     /// Whether the user's hooks run for merges that orch makes.
     pub run_hooks: bool,
+    /// How many rejected attempts of a task are continued in their sessions and worktrees.
+    pub rework: u32,
     /// The limit of wall time; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_wall_ms: Option<i64>,
@@ -240,6 +242,7 @@ impl RunView {
             on_branch_move: run.rules.on_branch_move.into(),
             trailers: run.rules.trailers,
             run_hooks: run.rules.run_hooks,
+            rework: run.rules.rework,
             max_wall_ms: run.budget.max_wall.map(|span| span.0),
             max_cost: run.budget.max_cost_micros.map(micros_to_dollars),
             max_tokens: run.budget.max_tokens,

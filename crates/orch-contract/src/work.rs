@@ -25,6 +25,10 @@ pub struct WorkPayload {
     /// The folder that all workers of the run share; null where the attempt has a worktree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
+    /// The rejected attempt, `RUN/KEY@N`, whose session and worktree this attempt continues.
+    pub continues: Option<String>,
+    /// The files with conflicts that a merge of the run's branch has left in the worktree.
+    pub conflicts: Vec<String>,
     /// The questions and answers of earlier attempts, oldest first.
     pub answers: Vec<WorkPayloadAnswer>,
     /// The earlier attempts, oldest first.
@@ -110,7 +114,7 @@ mod tests {
         };
         let expected = concat!(
             r#"{"task":"r/a","attempt":"","title":"","spec":null,"accept":[],"verify":[],"#,
-            r#""worktree":{"path":"","branch":"","base_commit":"","head_commit":null,"slot":0},"#,
+            r#""worktree":{"path":"","branch":"","base_commit":"","head_commit":null,"slot":0},"continues":null,"conflicts":[],"#,
             r#""answers":[{"question":"","answer":"","from":""}],"#,
             r#""earlier":[{"attempt":"r/a@1","outcome":"","reason":null,"log_tail":null,"branch":null,"commit":null}]}"#,
         );

@@ -68,6 +68,12 @@ pub const CHECK_LIMIT_DEFAULT: TimeSpan = TimeSpan::from_minutes(30);
 /// How often a failed check is run again by default before its failure counts.
 pub const CHECK_RETRIES_DEFAULT: u32 = 1;
 
+/// How many rejected attempts of a task are continued in their sessions and worktrees by default.
+pub const REWORK_DEFAULT: u32 = 1;
+
+/// The largest number of rejected attempts of a task that are continued.
+pub const REWORK_MAX: u32 = 100;
+
 /// The most runs of a failed check before its failure counts.
 pub const CHECK_RETRIES_MAX: u32 = 10;
 

@@ -2,7 +2,7 @@
 
 use crate::attempt::Attempt;
 use crate::effect::ClearingMode;
-use crate::id::{AttemptId, CommitHash, RunId, Slug};
+use crate::id::{AttemptId, AttemptName, CommitHash, RunId, Slug};
 use crate::limit;
 use crate::refusal::{TreeProblem, TreeRefusal};
 use crate::run::{Run, RunStatus};
@@ -17,7 +17,7 @@ named_enum! {
         Planned = "planned",
         /// It exists.
         Present = "present",
-        /// It was removed; its contents are salvaged.
+        /// It was removed, and its contents are salvaged; or it was handed over to the attempt that continues.
         Removed = "removed",
         /// It was damaged, and was moved to the attic as it was.
         Attic = "attic",
@@ -44,6 +44,8 @@ named_enum! {
 pub struct Worktree {
     /// The attempt that owns it.
     pub attempt: AttemptId,
+    /// The number of the rejected attempt of the same task that it was handed over from.
+    pub continues: Option<u32>,
     /// The run.
     pub run: RunId,
     /// Its progress.
@@ -95,6 +97,20 @@ pub struct DamagedWorktree {
     pub reason: String,
     /// When it was moved.
     pub moved_at: Time,
+}
+
+impl Worktree {
+    /// Returns the name of the rejected attempt that the attempt with this name continues.
+    #[must_use]
+    pub fn continued_attempt(&self, name: &AttemptName) -> Option<AttemptName> {
+        self.continues.map(|number| AttemptName { task: name.task.clone(), number })
+    }
+
+    /// Returns this worktree of a rejected attempt as it is planned for the attempt that continues.
+    #[must_use]
+    pub fn hand_over(&self, rejected: &AttemptName, planned: Self) -> Self {
+        Self { path: self.path.clone(), continues: Some(rejected.number), ..planned }
+    }
 }
 
 /// Returns whether a worktree must be removed; `false` when it is removed already, or in the attic.
@@ -189,7 +205,7 @@ mod tests {
             id: AttemptId(1),
             run: RunId(1),
             task: crate::id::TaskId(1),
-            name: crate::id::AttemptName { task, number: 1 },
+            name: AttemptName { task, number: 1 },
             agent: slug("w"),
             state,
             thread: None,
@@ -205,6 +221,7 @@ mod tests {
     fn tree(state: WorktreeState, salvage: bool) -> Worktree {
         Worktree {
             attempt: AttemptId(1),
+            continues: None,
             run: RunId(1),
             state,
             path: "/t".to_owned(),

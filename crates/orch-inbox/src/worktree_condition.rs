@@ -74,11 +74,20 @@ fn inspect_worktree(
     if let Some(here) = other_worktree(session, &repository, &tree, request.here.as_deref())? {
         return Err(conflict(TreeProblem::InOther { here: here.display().to_string() }));
     }
-    if let Some(operation) = tree.operation_in_progress() {
-        return Err(conflict(TreeProblem::InProgress { operation: operation.to_owned() }));
+    let operation = tree.operation_in_progress();
+    if let Some(operation) = operation {
+        // Where the wrapper commits, it commits a merge as well, once its conflicts are resolved in the files.
+        let can_commit = operation == "merge" && (request.defer || request.snapshot);
+        if !can_commit || !tree.list_conflicting_files()?.is_empty() {
+            return Err(conflict(TreeProblem::InProgress { operation: operation.to_owned() }));
+        }
+        if !request.defer {
+            tree.conclude_merge(&format!("{}\n", thread.head.subject))?;
+        }
     }
     let mut seen = observe_worktree(&repository, &tree, condition)?;
     if request.defer {
+        seen.descends |= operation.is_some();
         let head = seen.head.clone();
         condition::check_condition_after_commit(thread, condition, seen)?;
         refuse_prepared_files(&tree, condition, &head)?;

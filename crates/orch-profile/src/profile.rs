@@ -138,7 +138,12 @@ impl Profile {
     /// Returns a reader for the output of one start. `before` is the session's usage in earlier starts.
     #[must_use]
     pub fn event_reader(&self, before: SessionTotals) -> EventReader {
-        EventReader::new(self.events.clone(), before)
+        let mut rules = self.events.clone();
+        if self.resume.is_none() {
+            // A recorded session is one that can be resumed.
+            rules.iter_mut().for_each(EventRules::ignore_sessions);
+        }
+        EventReader::new(rules, before)
     }
 
     /// Whether a worker that ended without a report can be asked for it.

@@ -228,6 +228,7 @@ impl AttemptBase {
         let leaf = format!("{}.{}", name.task.key, name.number);
         Ok(Worktree {
             attempt,
+            continues: None,
             run: run.id,
             state: WorktreeState::Planned,
             path: Path::new(&ground.root).join(&leaf).display().to_string(),

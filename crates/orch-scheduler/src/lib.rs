@@ -24,6 +24,7 @@ pub mod recall;
 pub mod reconcile;
 pub mod repair;
 pub mod request;
+mod rework;
 pub mod rm;
 pub mod run;
 pub mod run_branch;

@@ -27,7 +27,12 @@ pub struct WorkMessage {
 #[derive(Clone, Copy, Debug)]
 pub enum WorkPlace<'a> {
     /// In a worktree of its own.
-    Worktree(&'a Worktree),
+    Worktree {
+        /// The worktree.
+        tree: &'a Worktree,
+        /// The files with conflicts that a merge has left in it.
+        conflicts: &'a [String],
+    },
     /// In the folder that all workers of the run share, if it is known.
     SharedFolder(Option<&'a str>),
 }
@@ -35,14 +40,21 @@ pub enum WorkPlace<'a> {
 impl<'a> WorkPlace<'a> {
     fn worktree(self) -> Option<&'a Worktree> {
         match self {
-            Self::Worktree(tree) => Some(tree),
+            Self::Worktree { tree, .. } => Some(tree),
             Self::SharedFolder(_) => None,
+        }
+    }
+
+    fn conflicts(self) -> Vec<String> {
+        match self {
+            Self::Worktree { conflicts, .. } => conflicts.to_vec(),
+            Self::SharedFolder(_) => Vec::new(),
         }
     }
 
     fn shared_folder(self) -> Option<String> {
         match self {
-            Self::Worktree(_) => None,
+            Self::Worktree { .. } => None,
             Self::SharedFolder(folder) => folder.map(str::to_owned),
         }
     }
@@ -100,6 +112,11 @@ pub fn write_work_message(
             head_commit: None,
             slot: Some(tree.slot),
         }),
+        continues: place
+            .worktree()
+            .and_then(|tree| tree.continued_attempt(name))
+            .map(|name| name.to_string()),
+        conflicts: place.conflicts(),
         answers,
         earlier,
     };
@@ -149,6 +166,10 @@ fn render_body(work: &WorkPayload) -> String {
     if let Some(tree) = &work.worktree {
         push_paragraph(&mut body, &worktree_section(tree));
     }
+    if let Some(continues) = &work.continues {
+        push_paragraph(&mut body, &format!("\nIt has the commits of {continues}, which was rejected.\n"));
+    }
+    push_section(&mut body, "Resolve the conflicts of the merge in", work.conflicts.iter().cloned());
     let answer = |answered: &WorkPayloadAnswer| {
         format!("{}\n  {} ({})", answered.question, answered.answer, answered.from)
     };
@@ -170,7 +191,8 @@ fn earlier_attempt_section(earlier: &WorkPayloadAttempt) -> String {
     let reason = earlier.reason.as_deref().unwrap_or("no reason given");
     let mut text = format!("{} {}: {reason}", earlier.attempt, earlier.outcome);
     if let Some(commit) = &earlier.commit {
-        push_paragraph(&mut text, &format!("\n  Its last commit: {commit}"));
+        let branch = earlier.branch.as_deref().map(|branch| format!(", on branch {branch}"));
+        push_paragraph(&mut text, &format!("\n  Its last commit: {commit}{}", branch.unwrap_or_default()));
     }
     if let Some(tail) = earlier.log_tail.as_deref().filter(|tail| !tail.is_empty()) {
         push_paragraph(&mut text, "\n  The end of what it printed:");

@@ -30,6 +30,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0012.sql"),
     include_str!("../migrations/sqlite/0013.sql"),
     include_str!("../migrations/sqlite/0014.sql"),
+    include_str!("../migrations/sqlite/0015.sql"),
 ];
 
 /// Returns the newest schema version that this program knows.

@@ -66,6 +66,8 @@ readers! {
     tokens: i64, i64 => (|raw| check_range::<i64>(raw, 1, u32::MAX.into()));
     /// Reads how often a failed check is run again.
     check_retries: u32, i64 => (|raw| check_range::<u32>(raw, 0, limit::CHECK_RETRIES_MAX.into()));
+    /// Reads how many rejected attempts of a task are continued.
+    rework: u32, i64 => (|raw| check_range::<u32>(raw, 0, limit::REWORK_MAX.into()));
     /// Reads what identifies the files that a check judges.
     check_identity: CheckIdentity, String => (|raw: String| values::parse_check_identity(&raw));
     /// Reads what a flaky check counts as.

@@ -64,6 +64,8 @@ pub(super) struct RunFields {
     on_branch_move: Option<BranchMovePolicy>,
     trailers: Option<bool>,
     run_hooks: Option<bool>,
+    #[serde(deserialize_with = "fields::rework")]
+    rework: Option<u32>,
     #[serde(deserialize_with = "fields::duration")]
     max_wall: Option<TimeSpan>,
     #[serde(deserialize_with = "fields::dollars")]
@@ -106,6 +108,7 @@ impl RunFields {
             on_branch_move: self.on_branch_move,
             trailers: self.trailers,
             run_hooks: self.run_hooks,
+            rework: self.rework,
             max_wall: self.max_wall.map(Some),
             max_cost_micros: self.max_cost.map(Some),
             max_tokens: self.max_tokens.map(Some),

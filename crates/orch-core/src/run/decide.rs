@@ -183,6 +183,7 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
     checks.flaky = edit.flaky.unwrap_or(checks.flaky);
     rules.trailers = edit.trailers.unwrap_or(rules.trailers);
     rules.run_hooks = edit.run_hooks.unwrap_or(rules.run_hooks);
+    rules.rework = edit.rework.unwrap_or(rules.rework);
     rules.on_branch_move = edit.on_branch_move.unwrap_or(rules.on_branch_move);
     let budget = &mut changed.budget;
     budget.max_wall = edit.max_wall.unwrap_or(budget.max_wall);

@@ -87,6 +87,8 @@ pub struct AttemptRules {
     pub trailers: bool,
     /// Whether the user's hooks run for merges that orch makes.
     pub run_hooks: bool,
+    /// How many rejected attempts of a task are continued in their sessions and worktrees.
+    pub rework: u32,
 }
 
 impl Default for AttemptRules {
@@ -106,6 +108,7 @@ impl Default for AttemptRules {
             on_branch_move: BranchMovePolicy::default(),
             trailers: true,
             run_hooks: false,
+            rework: limit::REWORK_DEFAULT,
         }
     }
 }

@@ -96,6 +96,8 @@ pub struct RunEdit {
     pub trailers: Option<bool>,
     /// Whether the user's hooks run for merges that orch makes.
     pub run_hooks: Option<bool>,
+    /// How many rejected attempts of a task are continued from now on.
+    pub rework: Option<u32>,
     /// A new limit of wall time; `Some(None)` removes it.
     pub max_wall: Option<Option<TimeSpan>>,
     /// A new limit of cost; `Some(None)` removes it.

@@ -11,6 +11,7 @@ mod add;
 mod attic;
 mod deletion;
 mod excluded;
+mod hand_over;
 mod list;
 mod lock;
 mod lock_reason;

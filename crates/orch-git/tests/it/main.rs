@@ -8,6 +8,7 @@ mod carry;
 mod crash;
 mod diff;
 mod ground;
+mod hand_over;
 mod isolated;
 mod merge;
 mod ref_health;

@@ -35,6 +35,11 @@ enum EventFormat {
 }
 
 impl EventRules {
+    /// Removes the rules for the id of the session.
+    pub(crate) fn ignore_sessions(&mut self) {
+        self.session.clear();
+    }
+
     /// Whether events report the id of the session.
     #[must_use]
     pub const fn has_session_rule(&self) -> bool {

@@ -8,7 +8,7 @@ use orch_core::attempt::Attempt;
 use orch_core::effect::{ClearingMode, Effect, PendingEffect};
 use orch_core::escape;
 use orch_core::event::EventKind;
-use orch_core::id::AttemptId;
+use orch_core::id::{AttemptId, AttemptName};
 use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal, UnsavedPart};
 use orch_core::run::Run;
 use orch_core::time::TimeSpan;
@@ -259,8 +259,13 @@ fn clear_on_disk(
         let problem = TreeProblem::InProgress { operation: format!("process {pid}") };
         return Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into());
     }
-    let is_ours =
-        tree.state == WorktreeState::Present || find_attempt_worktree(&repository, path, name)?.is_some();
+    let handed_over = match tree.continued_attempt(name) {
+        Some(rejected) => find_attempt_worktree(&repository, path, &rejected)?,
+        None => None,
+    };
+    let is_ours = tree.state == WorktreeState::Present
+        || handed_over.is_some()
+        || find_attempt_worktree(&repository, path, name)?.is_some();
     let cleared = match repository.find_worktree(path)? {
         FoundWorktree::Intact(found) if is_ours => {
             match salvage_and_remove(&repository, &found, clearing, mode) {
@@ -288,8 +293,31 @@ fn clear_on_disk(
         FoundWorktree::Intact(_) | FoundWorktree::Damaged(_) => ClearedWorktree::Removed(None),
         FoundWorktree::Missing => clear_missing(session, &repository, clearing)?,
     };
-    archive_branch(&repository, attempt, tree)?;
+    archive_branch(&repository, name, tree)?;
+    archive_continued_branches(session, &repository, clearing)?;
     Ok(cleared)
+}
+
+/// Archives the branches of the rejected attempts from which the worktree was handed over.
+fn archive_continued_branches(
+    session: &mut Session,
+    repository: &Repository,
+    clearing: &ClearingAttempt,
+) -> Result<(), Error> {
+    let (mut tree, mut name) = (clearing.tree.clone(), clearing.attempt.name.clone());
+    while let Some(rejected) = tree.continued_attempt(&name) {
+        let found = session.query(|tx| {
+            let attempt = attempt::load_by_number(tx, clearing.attempt.task, rejected.number)?;
+            match attempt {
+                Some(attempt) => Ok(worktree::load(tx, attempt.id)?),
+                None => Ok(None),
+            }
+        })?;
+        let Some(found) = found else { break };
+        archive_branch(repository, &rejected, &found)?;
+        (tree, name) = (found, rejected);
+    }
+    Ok(())
 }
 
 /// Salvages the contents of a worktree, and removes it or returns it to the pool.
@@ -303,7 +331,8 @@ fn salvage_and_remove(
     let (name, reference) = (&attempt.name, salvage_ref(&attempt.name)?);
     let subject = format!("orch: the worktree of {name}");
     // No worker has used one that was only planned.
-    let is_partial = mode == ClearingMode::Discard || tree.state == WorktreeState::Planned;
+    let is_unused = tree.state == WorktreeState::Planned && tree.continues.is_none();
+    let is_partial = mode == ClearingMode::Discard || is_unused;
     let salvaged = if is_partial {
         found.salvage_partly_to_ref(&reference, &subject)
     } else {
@@ -408,8 +437,8 @@ fn find_occupant(session: &mut Session, path: &Path) -> Result<Option<u32>, Erro
 
 /// Moves the attempt's branch to the reference that keeps it.
 /// A branch without commits is deleted, and one that is checked out stays.
-fn archive_branch(repository: &Repository, attempt: &Attempt, tree: &Worktree) -> Result<(), Error> {
-    let (branch, kept) = (branch_ref(&tree.branch)?, kept_ref(&attempt.name)?);
+fn archive_branch(repository: &Repository, name: &AttemptName, tree: &Worktree) -> Result<(), Error> {
+    let (branch, kept) = (branch_ref(&tree.branch)?, kept_ref(name)?);
     let Some(at) = repository.read_ref(&branch)? else { return Ok(()) };
     if tree.state != WorktreeState::Planned || at != to_commit_id(&tree.base)? {
         match repository.create_ref(&kept, &at) {

@@ -7,7 +7,7 @@ use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, CheckState};
 use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind};
 use orch_core::event::{EventDatum, EventKind};
-use orch_core::id::{AttemptId, Slug};
+use orch_core::id::{AttemptId, CommitHash, Slug};
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{Run, RunStatus};
 use orch_core::task::decide::{self, UnsuccessfulEnd};
@@ -19,8 +19,8 @@ use orch_store::Transaction;
 use orch_store::table::{attempt, effect, task as task_table, thread, thread_condition, worktree};
 
 use crate::operation::tool_transaction;
-use crate::perform::clear;
 use crate::perform::effect_lease::{EffectLease, complete_by};
+use crate::perform::{clear, hand_over};
 use crate::tool_fault::{clear_tool_faults, count_tool_fault};
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use crate::work_message::WorkPlace;
@@ -102,7 +102,7 @@ pub(crate) fn prepare_loaded(
 ) -> Result<Option<SentAttempt>, Error> {
     let stays_pending = |error: &Error| on_failure == FailedPreparation::StaysPending && !ends_attempt(error);
     let (sent, failure) = match create_worktree(session, preparing) {
-        Ok(()) => (record_and_send(session, lease, preparing, lead)?, None),
+        Ok(ready) => (record_and_send(session, lease, (preparing, &ready), lead)?, None),
         Err(error) if stays_pending(&error) && is_still_preparing(session, preparing)? => return Err(error),
         Err(error) if abandon_preparation(session, lease, preparing, &error)? => return Err(error),
         Err(error) => (None, Some(error)),
@@ -113,6 +113,14 @@ pub(crate) fn prepare_loaded(
         let _ = complete_by(session, clear, clear::perform_clearing);
     }
     failure.map_or(Ok(sent), Err)
+}
+
+/// A worktree that is ready for its worker.
+pub(super) struct ReadyWorktree {
+    /// The commit from which its changes are counted.
+    pub base: CommitHash,
+    /// The files with conflicts that a merge has left in it.
+    pub conflicts: Vec<String>,
 }
 
 /// What a failed preparation that may succeed later means.
@@ -147,26 +155,41 @@ fn is_still_preparing(session: &mut Session, preparing: &PreparingAttempt) -> Re
 }
 
 /// Creates the worktree on the disk, new or from a spare, with the ignored files it needs, and runs the setup in it.
-fn create_worktree(session: &Session, preparing: &PreparingAttempt) -> Result<(), Error> {
+fn create_worktree(session: &mut Session, preparing: &PreparingAttempt) -> Result<ReadyWorktree, Error> {
     let PreparingAttempt { run, attempt, tree, .. } = preparing;
     let repository = open_repository(session, run)?;
+    if let Some(rejected) = tree.continued_attempt(&attempt.name) {
+        require_disk_space(Path::new(&tree.path))?;
+        return hand_over::take_over_worktree(session, &repository, preparing, &rejected);
+    }
+    create_fresh_worktree(session, &repository, preparing)?;
+    Ok(ReadyWorktree { base: tree.base.clone(), conflicts: Vec::new() })
+}
+
+/// Creates a worktree from the attempt's base.
+fn create_fresh_worktree(
+    session: &Session,
+    repository: &Repository,
+    preparing: &PreparingAttempt,
+) -> Result<(), Error> {
+    let PreparingAttempt { run, attempt, tree, .. } = preparing;
     let path = Path::new(&tree.path);
     require_disk_space(path)?;
     let (commit, branch) = (to_commit_id(&tree.base)?, branch_ref(&tree.branch)?);
     let reason = attempt.name.to_string();
     let spec =
         WorktreeSpec { path, checkout: CheckoutTarget::Branch(&branch), commit: &commit, reason: &reason };
-    let created = match WorktreePool::new(&repository, run)?.acquire(&spec) {
+    let created = match WorktreePool::new(repository, run)?.acquire(&spec) {
         Ok(true) => Ok(()),
-        Ok(false) => add_worktree(&repository, &spec, preparing),
+        Ok(false) => add_worktree(repository, &spec, preparing),
         Err(error) => Err(error),
     };
     if let Err(error) = created {
-        delete_unused_branch(&repository, &branch, &commit);
+        delete_unused_branch(repository, &branch, &commit);
         return Err(error);
     }
     let worktree = repository.open_worktree(path)?;
-    let copied = copy_ignored_files(&repository, &worktree, &run.rules.copy)?.copied;
+    let copied = copy_ignored_files(repository, &worktree, &run.rules.copy)?.copied;
     let Some(setup) = &run.rules.setup else {
         return Ok(worktree.exclude_untracked_files(&copied)?);
     };
@@ -189,7 +212,7 @@ fn create_worktree(session: &Session, preparing: &PreparingAttempt) -> Result<()
             Some(refused) => ran = refused,
         }
     }
-    remove_unsent_worktree(&repository, preparing)?;
+    remove_unsent_worktree(repository, preparing)?;
     let failed = vec![checks::failed_check(run, &ran.check)];
     Err(TreeRefusal::ChecksFailed { subject: attempt.name.to_string(), checks: failed }.into())
 }
@@ -241,6 +264,10 @@ fn remove_given_up(session: &Session, preparing: &PreparingAttempt) -> WorktreeS
         let repository = open_repository(session, &preparing.run)?;
         let (path, name) = (Path::new(&preparing.tree.path), &preparing.attempt.name);
         repository.sweep_incomplete(path)?;
+        if preparing.tree.continues.is_some() {
+            // It has the work of the rejected attempt, and is removed as any other with work.
+            return Err(GitError::PathTaken(path.to_owned()).into());
+        }
         if find_attempt_worktree(&repository, path, name)?.is_some() {
             remove_unsent_worktree(&repository, preparing)?;
         }
@@ -256,7 +283,7 @@ fn remove_given_up(session: &Session, preparing: &PreparingAttempt) -> WorktreeS
 fn record_and_send(
     session: &mut Session,
     lease: &EffectLease,
-    preparing: &PreparingAttempt,
+    (preparing, ready): (&PreparingAttempt, &ReadyWorktree),
     lead: Option<&Slug>,
 ) -> Result<Option<SentAttempt>, Error> {
     tool_transaction(session, |unit| {
@@ -264,9 +291,10 @@ fn record_and_send(
         if !lease.complete(unit.tx)? {
             return Ok(None);
         }
-        let tree = Worktree { state: WorktreeState::Present, updated_at: unit.now, ..preparing.tree.clone() };
+        let (base, updated_at) = (ready.base.clone(), unit.now);
+        let tree = Worktree { state: WorktreeState::Present, base, updated_at, ..preparing.tree.clone() };
         worktree::save(unit.tx, &tree)?;
-        let thread = send_work(unit, preparing, lead, &tree)?;
+        let thread = send_work(unit, preparing, lead, (&tree, &ready.conflicts))?;
         let mut sent = decide::apply_attempt_event(&preparing.attempt, AttemptEvent::Send, unit.now);
         sent.thread = Some(thread.id);
         attempt::save(unit.tx, &sent)?;
@@ -282,7 +310,7 @@ fn send_work(
     unit: &mut UnitOfWork<'_, '_>,
     preparing: &PreparingAttempt,
     lead: Option<&Slug>,
-    tree: &Worktree,
+    (tree, conflicts): (&Worktree, &[String]),
 ) -> Result<Thread, Error> {
     let PreparingAttempt { task, text, attempt, judged_by, .. } = preparing;
     let work = work_message::write_work_message(
@@ -291,7 +319,7 @@ fn send_work(
         text,
         judged_by,
         &attempt.name,
-        WorkPlace::Worktree(tree),
+        WorkPlace::Worktree { tree, conflicts },
     )?;
     let run = unit.load_run(attempt.run)?;
     let (policy, is_paused) = (run.policy.clone(), run.state.status() == RunStatus::Paused);

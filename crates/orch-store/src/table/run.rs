@@ -29,7 +29,7 @@ macro_rules! select {
             attempts, max_attempts_all, task_wall_ms, task_cost_micros, task_tokens,
             check_by, check_retries, flaky, check_cache, setup_key, setup_may_change,
             branch_tip, branch_seen, on_branch_move, trailers, run_hooks, landing, folder,
-            check_env, inherits_env FROM run ",
+            check_env, inherits_env, rework FROM run ",
             $rest
         )
     };
@@ -52,7 +52,7 @@ statements! {
         max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13,
         check_by = $14, check_retries = $15, flaky = $16,
         check_cache = $17, setup_key = $18, setup_may_change = $19,
-        on_branch_move = $20, trailers = $21, run_hooks = $22, check_env = $23, inherits_env = $24 WHERE id = $1";
+        on_branch_move = $20, trailers = $21, run_hooks = $22, check_env = $23, inherits_env = $24, rework = $25 WHERE id = $1";
     const SPEND = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, attempts = attempts + $4 WHERE id = $1";
     const SAVE_LANDING = "UPDATE run SET landing = $2 WHERE id = $1";
     const FORGET = "DELETE FROM run WHERE id = $1";
@@ -105,6 +105,7 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
             on_branch_move: name_column(row, 60, "run", BranchMovePolicy::parse)?,
             trailers: row.int(61)? != 0,
             run_hooks: row.int(62)? != 0,
+            rework: count_column(row, 67)?,
         },
         budget: Budget {
             max_wall: span_or_null(row, 41)?,
@@ -252,7 +253,7 @@ pub fn save_rules(
         &rules.setup_may_change,
     ]
     .map(|entries| list_text(entries));
-    let values: [SqlParameter<'_>; 24] = [
+    let values: [SqlParameter<'_>; 25] = [
         id.0.into(),
         verify.as_deref().into(),
         rules.setup.as_deref().into(),
@@ -277,6 +278,7 @@ pub fn save_rules(
         i64::from(rules.run_hooks).into(),
         check_env.as_deref().into(),
         i64::from(rules.inherits_env).into(),
+        rules.rework.into(),
     ];
     tx.execute(SAVE_RULES, &values).map(|_| ())
 }

@@ -4,7 +4,7 @@ use orch_core::id::{AttemptId, CommitHash, RunId, TaskId};
 use orch_core::task::TaskState;
 use orch_core::worktree::{Worktree, WorktreeState};
 
-use super::{count_column, id_list, name_column, time_column};
+use super::{count_column, count_or_null, id_list, name_column, time_column};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -13,7 +13,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT attempt_id, run_id, state, path, branch, base_commit, behind, head_commit, merged_commit, changes, slot,
-            salvage, updated_at, fell_off FROM worktree ",
+            salvage, updated_at, fell_off, continues FROM worktree ",
             $rest
         )
     };
@@ -21,9 +21,10 @@ macro_rules! select {
 
 statements! {
     const INSERT = "INSERT INTO worktree (attempt_id, run_id, state, path, branch, base_commit, behind, head_commit,
-        merged_commit, changes, slot, salvage, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+        merged_commit, changes, slot, salvage, updated_at, continues)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     const SAVE = "UPDATE worktree SET state = $2, path = $3, head_commit = $4, merged_commit = $5, changes = $6, salvage = $7,
-        updated_at = $8, fell_off = $9 WHERE attempt_id = $1";
+        updated_at = $8, fell_off = $9, base_commit = $10 WHERE attempt_id = $1";
     const LOAD = select!("WHERE attempt_id = $1");
     const LOAD_MANY = select!("WHERE attempt_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY attempt_id");
     const OF_RUN =
@@ -42,6 +43,8 @@ statements! {
     const FALLEN = "SELECT t.id FROM worktree w JOIN task t ON t.attempt_id = w.attempt_id
         WHERE w.run_id = $1 AND w.fell_off = 1 ORDER BY t.id";
     const COUNT = "SELECT count(*) FROM worktree WHERE run_id = $1";
+    const COUNT_CONTINUED = "SELECT count(*) FROM attempt a JOIN worktree w ON w.attempt_id = a.id
+        WHERE a.task_id = $1 AND w.continues IS NOT NULL";
     const SLOTS =
         "SELECT w.slot FROM attempt a INDEXED BY attempt_live JOIN worktree w ON w.attempt_id = a.id
         WHERE a.ended_at IS NULL ORDER BY w.slot";
@@ -52,7 +55,7 @@ statements! {
         JOIN task t ON t.id = a.task_id LEFT JOIN thread th ON th.id = a.thread_id WHERE r.repository = $1 ORDER BY w.attempt_id";
     const DEPENDENCIES =
         "SELECT w.attempt_id, w.run_id, w.state, w.path, w.branch, w.base_commit, w.behind, w.head_commit,
-        w.merged_commit, w.changes, w.slot, w.salvage, w.updated_at, w.fell_off
+        w.merged_commit, w.changes, w.slot, w.salvage, w.updated_at, w.fell_off, w.continues
         FROM dependency d JOIN task t ON t.id = d.on_id JOIN worktree w ON w.attempt_id = t.attempt_id
         WHERE d.task_id = $1 ORDER BY d.on_id";
     const COMMITS_FOR_READY =
@@ -79,12 +82,13 @@ fn worktree_from_row(row: &dyn SqlRow) -> Result<Worktree, Fault> {
         salvage: row.text_or_null(11)?,
         updated_at: time_column(row, 12)?,
         fell_off: row.int(13)? != 0,
+        continues: count_or_null(row, 14)?,
     })
 }
 
 /// Inserts a worktree.
 pub fn insert(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
-    let values: [SqlParameter<'_>; 13] = [
+    let values: [SqlParameter<'_>; 14] = [
         tree.attempt.0.into(),
         tree.run.0.into(),
         tree.state.name().into(),
@@ -98,13 +102,14 @@ pub fn insert(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
         tree.slot.into(),
         tree.salvage.as_deref().into(),
         tree.updated_at.0.into(),
+        tree.continues.into(),
     ];
     tx.execute(INSERT, &values).map(|_| ())
 }
 
 /// Updates the mutable columns of a worktree.
 pub fn save(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
-    let values: [SqlParameter<'_>; 9] = [
+    let values: [SqlParameter<'_>; 10] = [
         tree.attempt.0.into(),
         tree.state.name().into(),
         tree.path.as_str().into(),
@@ -114,6 +119,7 @@ pub fn save(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
         tree.salvage.as_deref().into(),
         tree.updated_at.0.into(),
         i64::from(tree.fell_off).into(),
+        tree.base.as_str().into(),
     ];
     tx.execute(SAVE, &values).map(|_| ())
 }
@@ -171,6 +177,11 @@ pub fn list_fallen_tasks(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Tas
 /// Counts the worktrees of a run, including removed ones.
 pub fn count(tx: &mut Transaction<'_>, run: RunId) -> Result<i64, Fault> {
     tx.query_number(COUNT, &[run.0.into()])
+}
+
+/// Counts the attempts of a task that continue a rejected one.
+pub fn count_continued(tx: &mut Transaction<'_>, task: TaskId) -> Result<i64, Fault> {
+    tx.query_number(COUNT_CONTINUED, &[task.0.into()])
 }
 
 /// Loads the worktree that is planned or present at a path.

@@ -160,6 +160,7 @@ fn worktrees_and_snapshots(store: &mut Store, attempt: AttemptId, thread: Thread
             head: None,
             merged: None,
             fell_off: false,
+            continues: None,
             changes: None,
             slot: 0,
             salvage: None,

@@ -124,6 +124,7 @@ fn full_run(tx: &mut Transaction<'_>, name: &str) -> Result<RunId, Fault> {
         head: None,
         merged: None,
         fell_off: false,
+        continues: None,
         changes: None,
         slot: 0,
         salvage: None,

@@ -155,6 +155,7 @@ fn run_git_is_kept(store: &mut Store) {
         on_branch_move: BranchMovePolicy::Pause,
         trailers: false,
         run_hooks: true,
+        rework: 3,
     };
     made.budget = Budget {
         max_wall: Some(TimeSpan::from_hours(1)),

@@ -35,6 +35,7 @@ fn test_worktree(attempt: AttemptId, run: RunId, slot: u32) -> Worktree {
         head: None,
         merged: None,
         fell_off: false,
+        continues: None,
         changes: None,
         slot,
         salvage: None,

@@ -8,15 +8,16 @@ use orch_core::run::ResourceUsage;
 use orch_core::thread::decide;
 use orch_core::time::{Time, TimeSpan};
 use orch_core::worker::Worker;
-use orch_inbox::claim::{ClaimRequest, claim_with_hook};
+use orch_inbox::claim::{ClaimOutcome, ClaimRequest, claim_with_hook};
 use orch_inbox::{Error, Response, Session, token};
 use orch_process::{ProcessIdentity, host_id};
 use orch_profile::{SessionTotals, session_uuid};
-use orch_store::table::worker;
+use orch_store::Transaction;
+use orch_store::table::{attempt, worker};
 
 use super::config::{RefusedReport, WrapperConfig};
 use super::relay::RelayEndpoint;
-use super::work_description::{WorkDescription, read_git_folders};
+use super::work_description::{WorkDescription, parse_attempt_name, read_git_folders};
 
 /// Work that a wrapper has claimed.
 pub struct ClaimedWork {
@@ -84,7 +85,11 @@ fn claim_and_record(
         let log = work.log_path(&folder);
         let mut row = new_worker_row(config, work.thread, &request.holder, &log, tag.clone(), now);
         // A session that a worker of this profile left on the thread is resumed.
-        row.session = worker::load(tx, work.thread)?
+        let mut earlier = worker::load(tx, work.thread)?;
+        if earlier.is_none() && work.payload.continues.is_some() {
+            earlier = load_continued_worker(tx, claimed, &work)?;
+        }
+        row.session = earlier
             .filter(|earlier| earlier.profile.is_some() && earlier.profile == row.profile)
             .and_then(|earlier| earlier.session);
         worker::upsert(tx, &row)?;
@@ -109,6 +114,21 @@ fn claim_and_record(
         refused: RefusedReport::default(),
         counts_quick_failures: config.counts_quick_failures(),
     })
+}
+
+/// Loads the worker of the rejected attempt that the claimed one continues.
+fn load_continued_worker(
+    tx: &mut Transaction<'_>,
+    claimed: &ClaimOutcome,
+    work: &WorkDescription,
+) -> Result<Option<Worker>, Error> {
+    let continued = work.payload.continues.as_deref().and_then(parse_attempt_name);
+    let Some((owner, name)) = claimed.thread.thread.head.reference.zip(continued) else { return Ok(None) };
+    let attempt = attempt::load_by_number(tx, owner.task, name.number)?;
+    match attempt.and_then(|attempt| attempt.thread) {
+        Some(thread) => Ok(worker::load(tx, thread)?),
+        None => Ok(None),
+    }
 }
 
 /// Returns the record of a worker that starts now.

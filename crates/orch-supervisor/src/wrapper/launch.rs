@@ -5,14 +5,15 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use orch_contract::work::WorkPayloadAttempt;
 use orch_core::id::{AttemptName, Slug, TaskName};
 use orch_inbox::Error;
 use orch_process::EnvironmentVariables;
 use orch_process::reexec;
 use orch_process::worker::WorkerInput;
 use orch_profile::brief::{
-    BriefFacts, BriefTemplate, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer, ResumeCause,
-    ResumeFacts,
+    BriefFacts, BriefTemplate, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer, RejectedWork,
+    ResumeCause, ResumeFacts,
 };
 use orch_profile::{BriefDelivery, NudgeRule, PlaceholderValues, Profile, ResponsibleParty, variables};
 use orch_scheduler::meter;
@@ -150,10 +151,26 @@ impl ClientStart<'_, '_> {
                 return template.render_nudge(&facts, text).map_err(SupervisorError::Brief);
             }
             StartCause::Answered(answered) => ResumeCause::Answered(answered),
-            StartCause::Claimed => ResumeCause::Interrupted,
+            StartCause::Claimed => match self.rejected_work() {
+                Some(rejected) => ResumeCause::Rejected(rejected),
+                None => ResumeCause::Interrupted,
+            },
         };
         let facts = ResumeFacts { attempt, thread, inbox, cause };
         template.render_resume_brief(&facts).map_err(SupervisorError::Brief)
+    }
+
+    /// The rejected attempt that this attempt continues.
+    fn rejected_work(&self) -> Option<RejectedWork> {
+        let payload = &self.work.work.payload;
+        let continues = payload.continues.as_deref()?;
+        let earlier = payload.earlier.iter().find(|earlier| earlier.attempt == continues)?;
+        Some(RejectedWork {
+            earlier: prior_attempt(earlier),
+            branch: self.work.work.condition.as_ref().map(|condition| condition.branch.clone()),
+            conflicts: payload.conflicts.clone(),
+            commit: self.profile.commit,
+        })
     }
 
     fn brief_facts(&self) -> BriefFacts {
@@ -172,13 +189,7 @@ impl ClientStart<'_, '_> {
             answer: answered.answer.clone(),
             from: answered.from.clone(),
         });
-        let earlier = payload.earlier.iter().map(|earlier| PriorAttempt {
-            attempt: earlier.attempt.clone(),
-            outcome: earlier.outcome.clone(),
-            reason: earlier.reason.clone(),
-            log_tail: earlier.log_tail.clone(),
-            branch: earlier.branch.clone().filter(|_| earlier.commit.is_some()),
-        });
+        let earlier = payload.earlier.iter().map(prior_attempt);
         BriefFacts {
             attempt,
             thread: work.thread(),
@@ -250,10 +261,20 @@ impl ClientStart<'_, '_> {
             words: std::iter::once(program).chain(arguments).collect(),
             environment,
             folder,
-            session: session.filter(|_| resumes || !profile.reports_session()),
+            session: session.filter(|_| profile.resume.is_some() && (resumes || !profile.reports_session())),
             silence: profile.silence.map(|span| Duration::from_millis(u64::try_from(span.0).unwrap_or(0))),
             brief,
         })
+    }
+}
+
+fn prior_attempt(earlier: &WorkPayloadAttempt) -> PriorAttempt {
+    PriorAttempt {
+        attempt: earlier.attempt.clone(),
+        outcome: earlier.outcome.clone(),
+        reason: earlier.reason.clone(),
+        log_tail: earlier.log_tail.clone(),
+        branch: earlier.branch.clone().filter(|_| earlier.commit.is_some()),
     }
 }
 

@@ -138,7 +138,7 @@ pub(super) fn read_git_folders(folder: &Path) -> (Option<PathBuf>, Option<PathBu
 }
 
 /// Parses `RUN/KEY@N`.
-fn parse_attempt_name(text: &str) -> Option<AttemptName> {
+pub(super) fn parse_attempt_name(text: &str) -> Option<AttemptName> {
     let (task, number) = text.rsplit_once('@')?;
     let (run, key) = task.split_once('/')?;
     let task = TaskName { run: Slug::new(run).ok()?, key: Slug::new(key).ok()? };

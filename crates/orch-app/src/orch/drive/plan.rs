@@ -112,6 +112,7 @@ fn new_run(plan: &TaskPlan, name: Slug, title: String, base: Option<String>, fol
             on_branch_move: edit.on_branch_move.unwrap_or_default(),
             trailers: edit.trailers.unwrap_or(true),
             run_hooks: edit.run_hooks.unwrap_or(false),
+            rework: edit.rework.unwrap_or(limit::REWORK_DEFAULT),
         },
         budget: Budget {
             max_wall: edit.max_wall.flatten(),

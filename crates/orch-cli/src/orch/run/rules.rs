@@ -37,6 +37,9 @@ pub(super) struct RuleOptions {
     /// How often a failed check runs again before its failure counts [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(limit::CHECK_RETRIES_MAX)))]
     check_retries: Option<u32>,
+    /// How many rejected attempts of a task continue in their session and worktree; 0 begins each anew [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(limit::REWORK_MAX)))]
+    rework: Option<u32>,
     /// What a check counts as that both failed and passed on the same tree: pass or fail [default: pass]
     #[arg(long, value_name = "VERDICT", value_parser = parse_flaky_verdict)]
     flaky: Option<FlakyVerdict>,
@@ -129,6 +132,7 @@ impl RuleOptions {
             copy: self.copy.clone(),
             protect: self.protect.clone(),
             check_limit: self.check_limit.unwrap_or(defaults.check_limit),
+            rework: self.rework.unwrap_or(defaults.rework),
             checks: CheckPolicy {
                 by: self.check_by.unwrap_or(defaults.checks.by),
                 retries: self.check_retries.unwrap_or(defaults.checks.retries),
@@ -165,6 +169,7 @@ impl RuleOptions {
             copy: list(&self.copy),
             protect: list(&self.protect),
             check_limit: self.check_limit,
+            rework: self.rework,
             check_by: self.check_by,
             check_retries: self.check_retries,
             flaky: self.flaky,

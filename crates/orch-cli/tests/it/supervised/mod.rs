@@ -13,6 +13,7 @@ mod mistakes;
 mod pauses;
 mod questions;
 mod reports;
+mod rework;
 mod shared_folder;
 mod storm;
 mod to_the_end;
