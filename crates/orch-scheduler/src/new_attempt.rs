@@ -16,7 +16,7 @@ use crate::attempt_base::{AttemptBase, AttemptBases};
 use crate::not_ready::explain_refusal;
 use crate::perform::effect_lease::request_effect;
 use crate::perform::prepare::PreparingAttempt;
-use crate::rework::{RejectedAttempt, find_rejected_attempt};
+use crate::rework::find_rejected_attempt;
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use crate::work_message::{self, WorkPlace};
 use orch_inbox::Error;
@@ -149,10 +149,7 @@ impl<'a> AttemptFactory<'a> {
             attempt::save_text(unit.tx, id, &judged_by)?;
         }
         let planned = match &base {
-            Some(base) => {
-                let continued = find_rejected_attempt(unit.tx, &run, task, &agent)?;
-                Some(self.plan_worktree(unit, (base, continued), &attempt, &run)?)
-            }
+            Some(base) => Some(self.plan_worktree(unit, (base, task), &attempt, &run)?),
             None => None,
         };
         unit.apply_transition(task, &after, dispatch_event(&attempt))?;
@@ -209,7 +206,7 @@ impl<'a> AttemptFactory<'a> {
     fn plan_worktree(
         &mut self,
         unit: &mut UnitOfWork<'_, '_>,
-        (base, continued): (&AttemptBase, Option<RejectedAttempt>),
+        (base, task): (&AttemptBase, &Task),
         attempt: &Attempt,
         run: &Run,
     ) -> Result<(Worktree, Option<PendingEffect>), Error> {
@@ -221,7 +218,7 @@ impl<'a> AttemptFactory<'a> {
         slots.insert(slots.partition_point(|used| *used < slot), slot);
         self.slots = Some(slots);
         let mut tree = base.plan_worktree(run, attempt.id, &attempt.name, slot, unit.now)?;
-        if let Some(rejected) = continued {
+        if let Some(rejected) = find_rejected_attempt(unit.tx, run, task, &attempt.agent)? {
             tree = rejected.hand_over(unit.tx, tree, unit.now)?;
         }
         worktree::insert(unit.tx, &tree)?;

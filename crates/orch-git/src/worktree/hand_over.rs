@@ -67,7 +67,7 @@ impl Worktree<'_> {
         Ok(dirty.filter(|file| file.change == FileChangeKind::Unmerged).map(|file| file.path).collect())
     }
 
-    /// Lists the files in which a merge in progress has conflicts that nobody has resolved.
+    /// Lists the files in which a merge in progress has conflicts that are not resolved.
     pub fn list_conflicting_files(&self) -> Result<Vec<PathBuf>, GitError> {
         let mut files = self.unmerged_files()?;
         files.retain(|file| {

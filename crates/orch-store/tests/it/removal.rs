@@ -100,11 +100,8 @@ fn full_run(tx: &mut Transaction<'_>, name: &str) -> Result<RunId, Fault> {
     let reference = AttemptReference { run, task: made.id, attempt: id };
     let thread = thread::insert(tx, thread_head("w", 2, Some(reference)), NOW)?.id;
     attempt::insert(tx, attempt_row(id, &made, 1, thread), NOW)?;
-    attempt::save_text(
-        tx,
-        id,
-        &AttemptText { log_tail: Some("It ends.".to_owned()), ..AttemptText::default() },
-    )?;
+    let text = AttemptText { log_tail: Some("It ends.".to_owned()), ..AttemptText::default() };
+    attempt::save_text(tx, id, &text)?;
     message::insert(tx, thread, draft_note(thread), NOW)?;
     lease_token::insert(tx, thread, &TokenDigest("t".to_owned()), &test_slug("w"), NOW)?;
     let base = CommitHash::from_stored("1".repeat(40));

@@ -37,7 +37,7 @@ pub(super) struct RuleOptions {
     /// How often a failed check runs again before its failure counts [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(limit::CHECK_RETRIES_MAX)))]
     check_retries: Option<u32>,
-    /// How many rejected attempts of a task continue in their session and worktree; 0 begins each anew [default: 1]
+    /// How many rejected attempts of a task continue in their session and worktree; 0 begins each in a new session [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(limit::REWORK_MAX)))]
     rework: Option<u32>,
     /// What a check counts as that both failed and passed on the same tree: pass or fail [default: pass]
