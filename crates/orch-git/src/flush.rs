@@ -59,10 +59,11 @@ impl Repository {
             for store in stores {
                 changed.collect_below(store, FOLDER_DEPTH_MAX)?;
             }
-            for name in ["refs", "reftable"] {
+            // An empty file of a registration stops every git command that lists worktrees.
+            for name in ["refs", "reftable", "worktrees"] {
                 changed.collect_below(&common.join(name), FOLDER_DEPTH_MAX)?;
             }
-            for name in ["packed-refs", "HEAD"] {
+            for name in ["packed-refs", "HEAD", "index"] {
                 changed.add_file(common.join(name))?;
             }
             changed.add_folder(common)?;

@@ -151,7 +151,7 @@ const WALLS: [AllowedDependencies; 15] = [
             "orch-store",
             "orch-supervisor",
         ],
-        others: &["proptest", "serde_json", "tempfile"],
+        others: &["proptest", "rustix", "serde_json", "tempfile"],
     },
 ];
 

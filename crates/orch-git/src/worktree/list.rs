@@ -13,6 +13,9 @@ use crate::status::WorktreeHead;
 /// How often the list is retried while another process registers a worktree.
 const LIST_TRIES: u32 = 100;
 
+/// After how many tries an empty link counts as damaged: no git leaves its file empty for so long.
+const MEND_AFTER_TRIES: u32 = LIST_TRIES / 2;
+
 /// A registered worktree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisteredWorktree {
@@ -31,7 +34,10 @@ pub struct RegisteredWorktree {
 impl Repository {
     /// Lists all worktrees, the main one first.
     pub fn list_worktrees(&self) -> Result<Vec<RegisteredWorktree>, GitError> {
-        for _ in 0..LIST_TRIES {
+        for attempt in 0..LIST_TRIES {
+            if attempt == MEND_AFTER_TRIES {
+                self.restore_common_links()?;
+            }
             let output = self.git_command(["worktree", "list", "--porcelain", "-z"]).run_to_output()?;
             if output.exit_code() == Some(0) {
                 return parse_worktree_list(&output.stdout).ok_or_else(|| output.into_unreadable());

@@ -1,4 +1,4 @@
-//! The links of worktrees after the repository was moved.
+//! The links of worktrees after the repository was moved, or after a power loss emptied them.
 //!
 //! `git worktree repair` rewrites every link that it finds broken; here only those are rewritten that named the old place,
 //! because others may belong to a repository that is still there.
@@ -38,6 +38,20 @@ impl Repository {
             replace_file(&link, b"gitdir: ", &registration)?;
             if link != recorded {
                 replace_file(&registration.join("gitdir"), b"", &link)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Restores the links from worktrees to the common directory that a power loss left empty, which stop every git command.
+    ///
+    /// Git never writes anything else there, so that a link that git is just writing becomes the same.
+    pub(super) fn restore_common_links(&self) -> Result<(), GitError> {
+        let Ok(entries) = fs::read_dir(self.common_dir().join("worktrees")) else { return Ok(()) };
+        for entry in entries {
+            let link = entry.map_err(GitError::io("read", self.common_dir()))?.path().join("commondir");
+            if fs::metadata(&link).is_ok_and(|found| found.is_file() && found.len() == 0) {
+                replace_file(&link, b"", Path::new("../.."))?;
             }
         }
         Ok(())

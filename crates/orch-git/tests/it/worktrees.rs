@@ -45,6 +45,22 @@ fn a_new_worktree_is_a_clean_checkout_of_its_commit() {
     assert!(!settings.contains("branch."), "no upstream is set: {settings}");
 }
 
+/// A power loss may leave a file of a registration empty; git then fails in every worktree.
+#[test]
+fn a_registration_with_an_empty_link_is_restored() {
+    let fixture = GitFixture::new();
+    let (repository, commit) = (fixture.repository(), fixture.head());
+    let paths = ["key.1", "key.2"].map(|name| {
+        let path = fixture.beside(name);
+        repository.add_worktree(&addition(&path, &branch_name(name), &commit)).unwrap();
+        path
+    });
+    fs::write(fixture.top.join(".git/worktrees/key.1/commondir"), "").unwrap();
+    let listed: Vec<_> = repository.list_worktrees().unwrap().into_iter().map(|entry| entry.path).collect();
+    assert_eq!(listed[1..], paths);
+    assert_eq!(fixture.git(["-C", paths[0].to_str().unwrap(), "rev-parse", "HEAD"]), commit.as_str());
+}
+
 #[test]
 fn a_matching_worktree_is_left_unchanged() {
     let fixture = GitFixture::new();

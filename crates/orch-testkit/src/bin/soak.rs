@@ -13,6 +13,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use orch_testkit::drive_storm::{DriveStorm, DriveTally};
+#[cfg(target_os = "linux")]
+use orch_testkit::power::{PowerStorm, PowerTally};
 use orch_testkit::program::TestPrograms;
 use orch_testkit::simulate::{self, SimulationReport};
 use orch_testkit::storm::{KillStorm, StormTally};
@@ -28,11 +31,40 @@ const KILLS_PER_LINE: usize = 100;
 const STEPS: usize = 200;
 const SIMULATIONS_PER_LINE: u64 = 100;
 
+/// The steps of a story that loses its power, and the number of its power losses.
+#[cfg(target_os = "linux")]
+const POWER_STEPS: usize = 40;
+#[cfg(target_os = "linux")]
+const LOSSES_PER_STORY: usize = 50;
+
+/// The file systems that lose their power in turn.
+#[cfg(target_os = "linux")]
+const FILE_SYSTEMS: [&str; 3] = ["ext4", "xfs", "btrfs"];
+
+/// The tasks of a run that is driven through a storm, and the number of kills in it.
+const DRIVEN_TASKS: usize = 40;
+const KILLS_PER_RUN: usize = 150;
+
+/// The number of stories of a soak that neither names a time nor a number.
+const STORIES: usize = 6;
+
 /// The time limit if only the number of kills limits the soak.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// What is soaked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SoakKind {
+    /// Commands that are killed, or simulations.
+    Commands,
+    /// Disks that lose their power.
+    Power,
+    /// Drives that are killed with their workers.
+    Drive,
+}
+
 /// The command line arguments.
 struct SoakOptions {
+    kind: SoakKind,
     /// The folder of the built programs.
     programs: PathBuf,
     kills: usize,
@@ -59,11 +91,20 @@ fn main() -> ExitCode {
 }
 
 impl SoakOptions {
-    /// Parses `--programs FOLDER [--kills N] [--simulate N] [--minutes M] [--seed S]`.
+    /// Parses `[power|drive] --programs FOLDER [--kills N] [--simulate N] [--minutes M] [--seed S]`.
     fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut kind = SoakKind::Commands;
         let (mut programs, mut kills, mut simulations, mut minutes, mut seed) =
             (None, None, None, None, None);
         while let Some(word) = words.next() {
+            match word.as_str() {
+                "power" => kind = SoakKind::Power,
+                "drive" => kind = SoakKind::Drive,
+                _ => {}
+            }
+            if !word.starts_with("--") {
+                continue;
+            }
             let value = words.next().ok_or_else(|| format!("{word} has no value."))?;
             let number = || value.parse::<u64>().map_err(|_| format!("{value} is no number for {word}."));
             match word.as_str() {
@@ -81,6 +122,7 @@ impl SoakOptions {
             (None, None) => 1_000,
         };
         Ok(Self {
+            kind,
             programs: programs.ok_or("--programs is missing.")?,
             kills: usize::try_from(kills.unwrap_or(default)).unwrap_or(usize::MAX),
             simulations: simulations.unwrap_or(0),
@@ -92,6 +134,11 @@ impl SoakOptions {
 
     fn run_soak(&self) -> Result<(), String> {
         let begin = Instant::now();
+        match self.kind {
+            SoakKind::Commands => {}
+            SoakKind::Power => return self.run_power_storms(begin),
+            SoakKind::Drive => return self.run_drive_storms(begin),
+        }
         if self.simulations > 0 {
             self.run_simulations(begin)?;
         }
@@ -121,6 +168,68 @@ impl SoakOptions {
         }
         println!("The product and the oracle agreed in {done} simulations: {}.", simulation_summary(&total));
         Ok(())
+    }
+
+    /// Loses the power of one disk after another.
+    #[cfg(target_os = "linux")]
+    fn run_power_storms(&self, begin: Instant) -> Result<(), String> {
+        let mut total = PowerTally::default();
+        let mut stories = 0;
+        while self.has_time(stories, begin) {
+            let seed = self.seed + stories as u64;
+            for file_system in FILE_SYSTEMS {
+                let (programs, file_system) = (self.programs.clone(), file_system.to_owned());
+                let at_most = self.at_most.saturating_sub(begin.elapsed());
+                let storm = PowerStorm {
+                    programs,
+                    file_system,
+                    seed,
+                    steps: POWER_STEPS,
+                    losses: LOSSES_PER_STORY,
+                    at_most,
+                };
+                let Some(tally) = storm.run_storm()? else {
+                    println!("Not run: no disk with {} can be made here.", storm.file_system);
+                    continue;
+                };
+                total = total.merged_with(&tally);
+                println!(
+                    "seed {seed} on {}, {:.0} s: {tally}",
+                    storm.file_system,
+                    begin.elapsed().as_secs_f64()
+                );
+            }
+            stories += 1;
+        }
+        println!("In {:.0} s: {total}. Nothing that was answered was lost.", begin.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn run_power_storms(&self, _: Instant) -> Result<(), String> {
+        Err("power is lost on Linux only.".to_owned())
+    }
+
+    /// Drives one run after another through a storm.
+    fn run_drive_storms(&self, begin: Instant) -> Result<(), String> {
+        let mut total = DriveTally::default();
+        let mut stories = 0;
+        while self.has_time(stories, begin) {
+            let seed = self.seed + stories as u64;
+            let programs = self.programs.clone();
+            let tally =
+                DriveStorm { programs, seed, tasks: DRIVEN_TASKS, kills: KILLS_PER_RUN }.run_storm()?;
+            println!("seed {seed}, {:.0} s: {tally}", begin.elapsed().as_secs_f64());
+            total = total.merged_with(&tally);
+            stories += 1;
+        }
+        println!("In {:.0} s: {total}. Nothing was left behind.", begin.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// Returns whether another story begins.
+    fn has_time(&self, stories: usize, begin: Instant) -> bool {
+        if self.at_most == FOR_EVER { stories < STORIES } else { begin.elapsed() < self.at_most }
     }
 
     /// Runs storms one after another.
