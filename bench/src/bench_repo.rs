@@ -85,6 +85,18 @@ impl BenchRepo {
         Ok((ran.wall, ran.stdout.trim_end().to_owned()))
     }
 
+    /// The path of one of our programs.
+    pub(crate) fn program_path(&self, program: &str) -> PathBuf {
+        self.programs.program_path(program)
+    }
+
+    /// Runs another program in the repository; returns what it took.
+    pub(crate) fn run_other(&self, program: &str, words: &[&str]) -> BenchResult<Duration> {
+        let mut command = Command::new(program);
+        command.args(words);
+        Ok(process::run_command(&mut self.set_environment(command, &self.repository_path()))?.wall)
+    }
+
     fn program_command(&self, program: &str, words: &[&str], folder: &Path) -> Command {
         let mut command = Command::new(self.programs.program_path(program));
         command.args(words);

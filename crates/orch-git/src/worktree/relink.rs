@@ -31,7 +31,7 @@ impl Repository {
             let registration = entry.map_err(GitError::io("read", self.common_dir()))?.path();
             let Some(recorded) = read_path(&registration.join("gitdir"), "") else { continue };
             let link = new_path(&recorded, moved);
-            let Some(target) = read_path(&link, "gitdir: ") else { continue };
+            let Some(target) = read_link(&link) else { continue };
             if !target.starts_with(old_common_dir) {
                 continue;
             }
@@ -62,6 +62,11 @@ impl Repository {
 fn new_path(path: &Path, moved: &[(PathBuf, PathBuf)]) -> PathBuf {
     let found = moved.iter().find_map(|(from, to)| Some(to.join(path.strip_prefix(from).ok()?)));
     found.unwrap_or_else(|| path.to_owned())
+}
+
+/// Reads the registration that the file `.git` of a worktree names.
+pub(super) fn read_link(file: &Path) -> Option<PathBuf> {
+    read_path(file, "gitdir: ")
 }
 
 /// Reads the path in a file of git, behind a prefix.

@@ -7,6 +7,7 @@ use super::deletion::{delete_folder, trash_path};
 use super::list::RegisteredWorktree;
 use super::lock::RepositoryLock;
 use super::lock_reason::{format_lock_reason, refuse_foreign_lock};
+use super::relink::read_link;
 use super::reuse::WorktreeObstacle;
 use crate::error::GitError;
 use crate::name::CommitId;
@@ -107,8 +108,12 @@ impl Repository {
             fs::rename(path, &trash).map_err(GitError::io("rename", path))?;
         }
         if let Err(error) = self.delete_registration(path, &lock) {
-            let _ = fs::rename(&trash, path);
-            return Err(error);
+            // A git that was killed may have deleted the part by which it lists the worktree.
+            if !matches!(self.find_registration(path), Ok(None)) {
+                let _ = fs::rename(&trash, path);
+                return Err(error);
+            }
+            self.delete_partial_registration(&trash)?;
         }
         for path in nested {
             // One that stays registered only has its folder missing, which git reports and prunes.
@@ -116,6 +121,18 @@ impl Repository {
         }
         drop(lock);
         delete_folder(&trash).map_err(GitError::io("delete", trash))
+    }
+
+    /// Deletes what a killed git left of the registration of a worktree, whose folder names it.
+    fn delete_partial_registration(&self, folder: &Path) -> Result<(), GitError> {
+        let Some(registration) = read_link(&folder.join(".git")) else { return Ok(()) };
+        let is_partial = registration.parent() == Some(&self.common_dir().join("worktrees"))
+            && registration.is_dir()
+            && !registration.join("gitdir").exists();
+        if is_partial {
+            fs::remove_dir_all(&registration).map_err(GitError::io("delete", &registration))?;
+        }
+        Ok(())
     }
 
     /// Deletes the registration of a worktree whose folder is not at its path.

@@ -8,7 +8,7 @@ use orch_git::{
     WorktreeObstacle, WorktreeSpec, sweep_deleted_folders,
 };
 
-use super::ground::{GitFixture, addition, set_mode, tree_contents, write};
+use super::ground::{GitFixture, addition, set_mode, tree_contents, write, write_program};
 
 fn branch_name(name: &str) -> RefName {
     RefName::from_branch_name(name).unwrap()
@@ -378,6 +378,35 @@ fn leftovers_of_removed_worktrees_are_swept() {
     }
     sweep_deleted_folders(&fixture.beside("")).unwrap();
     assert!(!left.exists() && busy.exists() && fixture.top.exists());
+}
+
+/// A git that is killed while it deletes a registration may leave one that it no longer lists.
+#[test]
+fn a_removal_whose_git_was_killed_halfway_is_completed() {
+    let fixture = GitFixture::new();
+    let (path, name) = (fixture.beside("key.1"), branch_name("orch/run/key.1"));
+    let commit = fixture.head();
+    let registration = fixture.top.join(".git/worktrees/key.1");
+    let bin = fixture.beside("killed");
+    let real = fixture.environment().find_program("git").unwrap();
+    let (real, gitdir) = (real.display(), registration.join("gitdir").display().to_string());
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *'worktree remove'*) rm -f '{gitdir}'; kill -KILL $$;; esac\nexec {real} \"$@\"\n"
+    );
+    write_program(&bin.join("git"), &script);
+    let git = fixture.program_on_path(&bin);
+    let repository = Repository::open_at(&git, fixture.repository().common_dir()).unwrap();
+    let spec = WorktreeSpec {
+        path: &path,
+        checkout: CheckoutTarget::Detached,
+        commit: &commit,
+        reason: "spare of r",
+    };
+    repository.add_worktree(&spec).unwrap();
+    assert_eq!(repository.remove_unused_worktree(&path, "spare of r", &commit).unwrap(), None);
+    assert_no_trace(&repository, &path, &name);
+    assert!(!registration.exists());
+    fixture.check_integrity();
 }
 
 #[test]

@@ -179,13 +179,6 @@ impl RunningDrive {
         assert!(heard, "it ended and never said {part}");
     }
 
-    /// Reads on for so many lines; one that ends before says no more.
-    pub(crate) fn read_lines(&mut self, lines: usize) {
-        for line in self.lines.by_ref().take(lines) {
-            line.unwrap();
-        }
-    }
-
     /// Reads to its end; gives what it printed from now on.
     pub(crate) fn wait_output(self) -> CliOutput {
         let Self { running, lines } = self;
