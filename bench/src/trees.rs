@@ -268,7 +268,7 @@ fn time_orch_merge(scratch: &ScratchFolders, round: usize) -> BenchResult<Durati
 
 /// What somebody would type who wants the same: each merged into a branch that no worktree has checked out, its tree kept
 /// under a reference and taken away, its branch put aside. What is merged is on the disk before the next begins, and what is
-/// kept before its tree is taken away. Also returns the time of these syncs.
+/// kept before its tree is removed. Also returns the time of these syncs.
 fn time_git_merge(scratch: &ScratchFolders, round: usize) -> BenchResult<(Duration, Duration)> {
     let folder = scratch.disk_folder(&format!("merge-bare-{round}"))?;
     let yard = BenchRepo::new(&folder, MERGED_FILES)?;
