@@ -19,7 +19,7 @@ use crate::seeded_rng::SeededRng;
 const END_WAIT: Duration = Duration::from_secs(300);
 
 /// The number of actions after which calm returns, for each kill: sometimes there is nothing to kill.
-const ACTIONS_PER_KILL: usize = 4;
+const ACTIONS_PER_KILL: usize = 2;
 
 /// The longest time between two actions.
 const PAUSE_MAX: Duration = Duration::from_millis(150);
