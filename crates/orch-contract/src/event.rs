@@ -1,9 +1,11 @@
 //! Events.
 
+use orch_core::cooldown::CooldownCause;
 use orch_core::effect::EffectKind;
 use orch_core::event as core;
 use orch_core::event::EventKind;
 use orch_core::operation_failure::OperationFaultCause;
+use orch_core::time::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -69,7 +71,10 @@ impl EventView {
     /// Returns the event.
     #[must_use]
     pub fn from_event(event: &core::Event) -> Self {
-        let data: Map<String, Value> = serde_json::from_str(&event.data).unwrap_or_default();
+        let mut data: Map<String, Value> = serde_json::from_str(&event.data).unwrap_or_default();
+        if let Some(until) = data.get_mut("until").filter(|until| until.is_i64()) {
+            *until = Value::String(UtcTimestamp(Time(until.as_i64().unwrap_or_default())).to_string());
+        }
         let (needs_action, next) = requested_action(event, &data);
         Self {
             id: event.id.to_string(),
@@ -110,6 +115,17 @@ fn requested_action(event: &core::Event, data: &Map<String, Value>) -> (bool, Ve
             let retry = if is_final { of_task("orch task retry", "") } else { Vec::new() };
             (is_final, [log, retry].concat())
         }
+        EventKind::RateLimited => {
+            let profile = text("profile").unwrap_or_default();
+            // A person has to sign in or to pay; everything else is over some time.
+            let needs_person = text("cause") == Some(CooldownCause::Access.name());
+            let commands = ["show", "resume"].map(|verb| format!("orch profile {verb} {profile}"));
+            (needs_person, commands.to_vec())
+        }
+        EventKind::Silent => {
+            let is_ended = data.get("ends").and_then(Value::as_bool).unwrap_or(false);
+            (!is_ended, [of_task("orch log", ""), of_task("orch recall", "")].concat())
+        }
         EventKind::Reported => (false, of_task("orch task show", "")),
         EventKind::Fault => fault_action(event, data),
         EventKind::RunPaused => match text("reason") {
@@ -142,7 +158,6 @@ fn fault_action(event: &core::Event, data: &Map<String, Value>) -> (bool, Vec<St
 #[cfg(test)]
 mod tests {
     use orch_core::id::{EventId, Slug, TaskName};
-    use orch_core::time::Time;
 
     use super::*;
 
@@ -188,6 +203,20 @@ mod tests {
             (K::RunPaused, r#"{"reason":"operation_failed"}"#, true, vec!["orch run resume r"]),
             (K::Finished, r#"{"outcome":"succeeded"}"#, false, vec!["orch status r"]),
             (K::Done, "{}", false, vec![]),
+            (
+                K::RateLimited,
+                r#"{"profile":"claude","cause":"access"}"#,
+                true,
+                vec!["orch profile show claude", "orch profile resume claude"],
+            ),
+            (
+                K::RateLimited,
+                r#"{"profile":"claude","cause":"quota"}"#,
+                false,
+                vec!["orch profile show claude", "orch profile resume claude"],
+            ),
+            (K::Silent, r#"{"ends":false}"#, true, vec!["orch log r/a", "orch recall r/a"]),
+            (K::Silent, r#"{"ends":true}"#, false, vec!["orch log r/a", "orch recall r/a"]),
         ] {
             let next: Vec<String> = next.into_iter().map(str::to_owned).collect();
             assert_eq!(action(kind, data), (needed, next), "{} {data}", kind.name());

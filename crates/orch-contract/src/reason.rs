@@ -1,5 +1,6 @@
 //! Reasons why a task does not move, each with what would move it.
 
+use orch_core::cooldown::{CooldownCause, ProfileCooldown};
 use orch_core::id::{CommitHash, Slug, TaskName};
 use orch_core::refusal as core;
 use orch_core::run::PauseReason;
@@ -69,6 +70,8 @@ reason_codes! {
     Merge = "merge";
     /// Its dependencies have a merge conflict.
     MergeConflict = "merge_conflict";
+    /// No worker of its profile is started for now.
+    ProfileUnavailable = "profile_unavailable";
     /// An operation that it needs has failed.
     OperationFailed = "operation_failed";
     /// It has no agent, or the agent has not claimed it.
@@ -114,6 +117,17 @@ impl ReasonView {
                 ReasonCode::Question,
                 format!("Its worker asks: {text}"),
                 Some(format!("orch answer {task} TEXT")),
+            ),
+            core::NotReadyReason::ProfileUnavailable(cooldown) => (
+                ReasonCode::ProfileUnavailable,
+                cooldown_message(cooldown),
+                Some(match cooldown.cause {
+                    // Only a person knows when the cause is gone.
+                    CooldownCause::Access => format!("orch profile resume {}", cooldown.profile),
+                    CooldownCause::Quota | CooldownCause::Network => {
+                        format!("orch profile show {}", cooldown.profile)
+                    }
+                }),
             ),
             core::NotReadyReason::OperationFailed(failed) => (
                 ReasonCode::OperationFailed,
@@ -251,6 +265,18 @@ impl ReasonView {
     pub fn from_reasons(reasons: &[core::NotReadyReason], task: &TaskName) -> Vec<Self> {
         reasons.iter().map(|reason| Self::from_reason(reason, task)).collect()
     }
+}
+
+/// Says until when no worker of a profile is started, and why.
+#[must_use]
+pub fn cooldown_message(cooldown: &ProfileCooldown) -> String {
+    let until = match cooldown.until {
+        Some(until) if cooldown.told_by_provider => format!(" until {}, as its provider says", UtcTimestamp(until)),
+        Some(until) => format!(" until {}", UtcTimestamp(until)),
+        None => String::new(),
+    };
+    let reason = cooldown.reason.as_deref().unwrap_or(cooldown.cause.name());
+    format!("No worker of {} is started{until}: {}.", cooldown.profile, reason.trim_end_matches('.'))
 }
 
 /// Joins the first keys and appends how many more there are.

@@ -87,6 +87,12 @@ named_enum! {
         /// The tool could not do its part: an operation failed repeatedly, or waits for a disk or a lock;
         /// a worktree could not be prepared, or checks could not run. It is not counted as a failure.
         Fault = "fault",
+        /// A profile's provider refuses its workers; `data.until` tells until when none is started.
+        RateLimited = "rate_limited",
+        /// Workers of a profile may be started again.
+        Available = "available",
+        /// A worker has printed nothing for longer than its profile allows.
+        Silent = "silent",
         /// A run, or one of its tasks, has used most of its budget.
         Budget = "budget",
         /// Checks ran on an attempt's commit, or on the run's base.
@@ -136,6 +142,10 @@ named_enum! {
         Fault = "fault",
         /// A run was paused.
         Paused = "paused",
+        /// A profile's provider refuses its workers.
+        RateLimited = "rate_limited",
+        /// A worker prints nothing.
+        Silent = "silent",
         /// A run ended.
         Finished = "finished",
     }
@@ -143,8 +153,17 @@ named_enum! {
 
 impl AwaitedEvent {
     /// The events that `orch wait` waits for by default, as far as they need the lead.
-    pub const DEFAULT: [Self; 7] =
-        [Self::Question, Self::Paused, Self::Reported, Self::Failed, Self::Lost, Self::Fault, Self::Finished];
+    pub const DEFAULT: [Self; 9] = [
+        Self::Question,
+        Self::Paused,
+        Self::RateLimited,
+        Self::Reported,
+        Self::Failed,
+        Self::Lost,
+        Self::Silent,
+        Self::Fault,
+        Self::Finished,
+    ];
 
     /// Returns the kinds of event that satisfy it.
     #[must_use]
@@ -158,6 +177,8 @@ impl AwaitedEvent {
             Self::Lost => &[EventKind::Lost],
             Self::Fault => &[EventKind::Fault],
             Self::Paused => &[EventKind::RunPaused],
+            Self::RateLimited => &[EventKind::RateLimited],
+            Self::Silent => &[EventKind::Silent],
             Self::Finished => &[EventKind::Finished, EventKind::RunCancelled],
         }
     }

@@ -14,6 +14,7 @@ mod named;
 
 pub mod attempt;
 pub mod check;
+pub mod cooldown;
 pub mod commit_trailers;
 pub mod dependency;
 pub mod effect;

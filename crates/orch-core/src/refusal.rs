@@ -6,6 +6,7 @@ pub mod tree;
 pub use failed_check::{FailedCheck, MissingVariables};
 pub use tree::{BranchObstacle, TreeProblem, TreeRefusal, UnsavedPart};
 
+use crate::cooldown::ProfileCooldown;
 use crate::id::{AttemptName, CommitHash, EventId, MessageId, Slug, TaskName, ThreadId};
 use crate::operation_failure::FailedOperation;
 use crate::run::{PauseReason, RunStatus};
@@ -70,6 +71,8 @@ pub enum NotReadyReason {
         /// The files.
         files: Vec<String>,
     },
+    /// No worker of its profile is started for now.
+    ProfileUnavailable(Box<ProfileCooldown>),
     /// An operation that it needs has failed.
     OperationFailed(Box<FailedOperation>),
     /// A limit of time, cost or tokens is reached.

@@ -36,4 +36,4 @@ pub use error::{Error, WaitTarget};
 pub use receipt::{BegunRequest, Receipt, RequestDecision, RequestIntent, Response};
 pub use reply::apply_due_defaults;
 pub use session::Session;
-pub use thread_write::{ThreadSummary, missing_message};
+pub use thread_write::{ThreadSummary, append_thread_event, missing_message};

@@ -117,8 +117,8 @@ pub(crate) fn save_without_transition(tx: &mut Transaction<'_>, thread: &Thread)
     Ok(thread::save(tx, thread, false)?)
 }
 
-/// Appends an event about a thread.
-pub(crate) fn append_thread_event(
+/// Appends an event about a thread and the attempt that it belongs to.
+pub fn append_thread_event(
     tx: &mut Transaction<'_>,
     kind: EventKind,
     thread: &Thread,

@@ -29,7 +29,7 @@ pub use command::{
 pub use error::{FieldProblem, InvalidProfileReference, ProfileError, ProfileOrigin};
 pub use events::{
     ClientSummary, ClientUpdate, CostRule, CounterScope, EventCondition, EventConditionError, EventReader,
-    EventRules, FailureCause, FailureRule, JsonPath, JsonPathError, JsonScalar, ReportedFailure,
+    EventRules, FailureCause, FailureRule, JsonPath, JsonPathError, JsonScalar, ReportedFailure, ResetTime,
     SessionTotals, TextRule, TokenCounts, TokenRule, UsdMicros,
 };
 pub use exit_meaning::{ClientEnd, ExitMeaning, ExitTable, ProcessExit};

@@ -16,6 +16,7 @@ use orch_store::Transaction;
 use orch_store::page::PageRequest;
 use orch_store::table::{agent, attempt, message, task as task_table, thread, worktree};
 
+use crate::cooldowns::list_waiting_for_profiles;
 use crate::failed_operations::list_failed_operations;
 use orch_inbox::missing_message;
 use orch_inbox::page::{offset_cursor, parse_offset};
@@ -59,7 +60,7 @@ pub struct BlockerPage {
     pub questions_total: u64,
     /// The operations of this page that failed repeatedly, oldest first.
     pub operations: Vec<FailedOperation>,
-    /// The stuck tasks of this page, by run: failed tasks, skipped tasks, and work for a name that was never seen.
+    /// The stuck tasks of this page, by run: failed and skipped tasks, work for profiles that cool down, and for names that were never seen.
     pub stuck: Vec<StuckTask>,
     /// How many operations and tasks are stuck.
     pub stuck_total: u64,
@@ -264,6 +265,10 @@ fn collect_stuck_tasks(
         let tasks = window.take_from_list(first, total);
         found.extend(explain_ended_tasks(tx, run, tasks, now)?);
     }
+    let waiting = list_waiting_for_profiles(tx, run, now)?;
+    let total = waiting.len() as u64;
+    all += total;
+    found.extend(window.take_from_list(waiting, total));
     let off = list_off_branch(tx, run)?;
     all += off.len() as u64;
     found.extend(window.take_from_list(off.clone(), off.len() as u64));

@@ -6,6 +6,7 @@ pub mod agents;
 pub mod blocked;
 pub mod brief;
 pub mod clashes;
+mod cooldowns;
 pub mod diff;
 pub mod doctor;
 pub mod events;

@@ -14,9 +14,10 @@ use orch_store::Transaction;
 use orch_store::table::attempt::AttemptActivity;
 use orch_store::table::{attempt, message, task as task_table};
 
-use crate::blocked::{OpenQuestions, QuestionSummary};
+use crate::blocked::{OpenQuestions, QuestionSummary, StuckTask};
 use crate::clashes;
 use crate::clashes::AttemptClash;
+use crate::cooldowns::list_waiting_for_profiles;
 use crate::failed_operations::list_failed_operations;
 use orch_inbox::{Error, Session};
 use orch_scheduler::fresh_read::read_fresh;
@@ -62,6 +63,8 @@ pub struct RunOverview {
     pub failed: Vec<TaskFailure>,
     /// Operations that failed repeatedly, oldest first.
     pub stuck: Vec<FailedOperation>,
+    /// The first tasks that wait for profiles of which no worker is started for now.
+    pub waiting: Vec<StuckTask>,
     /// Live attempts that conflict with each other.
     pub clashes: Vec<AttemptClash>,
     /// The keys of the longest chain of unfinished tasks, in order; the first 20.
@@ -124,6 +127,7 @@ fn collect_overview(
             eta: estimate_remaining(tx, &run, chain)?,
             critical_path: critical.into_iter().map(|(key, _)| key).collect(),
             stuck: list_stuck(tx, &run)?,
+            waiting: list_waiting(tx, &run, now)?,
             clashes: Vec::new(),
             now,
             run,
@@ -138,6 +142,13 @@ fn list_stuck(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<FailedOperation
     operations.retain(|operation| operation.stuck);
     operations.truncate(usize::try_from(limit::STATUS_SHOWN).unwrap_or(usize::MAX));
     Ok(operations)
+}
+
+/// Lists the first tasks that wait for profiles.
+fn list_waiting(tx: &mut Transaction<'_>, run: &Run, now: Time) -> Result<Vec<StuckTask>, Error> {
+    let mut waiting = list_waiting_for_profiles(tx, run, now)?;
+    waiting.truncate(usize::try_from(limit::STATUS_SHOWN).unwrap_or(usize::MAX));
+    Ok(waiting)
 }
 
 /// The states of tasks with a live attempt.

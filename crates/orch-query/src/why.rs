@@ -7,7 +7,7 @@ use orch_core::time::Time;
 use orch_store::Transaction;
 use orch_store::table::attempt;
 
-use crate::blocked;
+use crate::{blocked, cooldowns};
 use crate::failed_operations::list_failed_operations_of_task;
 use orch_inbox::{Error, Session};
 use orch_scheduler::fresh_read::read_fresh;
@@ -88,6 +88,11 @@ fn collect_reasons(
         | TaskState::Failed
         | TaskState::Skipped
         | TaskState::Cancelled => {}
+    }
+    let unavailable = cooldowns::profile_reasons(tx, run, task, now)?;
+    if !unavailable.is_empty() {
+        reasons.retain(|reason| !matches!(reason, NotReadyReason::NoAgent));
+        reasons.splice(0..0, unavailable);
     }
     let failed = list_failed_operations_of_task(tx, run, task)?;
     if !failed.is_empty() {

@@ -124,12 +124,15 @@ fn status_response(status: &RunOverview) -> StatusResponse {
         .failed
         .iter()
         .map(|failed| FailedTask { task: short_task_view(&failed.shown), reason: failed.reason.clone() });
+    let waiting = status.waiting.iter().map(|one| StuckTaskView::from_reasons(&one.task, &one.reasons));
     let mut response = StatusResponse {
         run: RunHeader::from_run(&status.run),
         counts: TaskCountsView::from_counts(&status.run.counts),
         active: active.collect(),
         questions: status.questions.iter().map(question_view).collect(),
-        stuck: status.stuck.iter().map(StuckTaskView::from_operation).collect(),
+        stuck: (status.stuck.iter().map(StuckTaskView::from_operation))
+            .chain(waiting)
+            .collect(),
         ready: status.ready.iter().map(short_task_view).collect(),
         failed: failed.collect(),
         clashes: status.clashes.iter().map(clash_view).collect(),

@@ -64,7 +64,8 @@ pub struct StatusResponse {
     pub ready: Vec<TaskSummary>,
     /// Failed tasks, oldest first.
     pub failed: Vec<FailedTask>,
-    /// Operations that failed repeatedly and are not tried again by themselves, oldest first.
+    /// Operations that failed repeatedly and are not tried again by themselves, oldest first; then tasks that wait for
+    /// profiles of which no worker is started for now.
     pub stuck: Vec<StuckTaskView>,
     /// Live attempts with conflicting changes; the oldest eight that have commits are
     /// compared.

@@ -5,6 +5,7 @@
 
 mod json_path;
 mod line_buffer;
+mod reset_time;
 mod rules;
 mod usage;
 
@@ -12,6 +13,7 @@ use orch_core::text::{to_one_line, truncate_end};
 use serde_json::Value;
 
 pub use json_path::{EventCondition, EventConditionError, JsonPath, JsonPathError, JsonScalar};
+pub use reset_time::ResetTime;
 pub use rules::{CostRule, EventRules, FailureCause, FailureRule, ReportedFailure, TextRule, TokenRule};
 pub use usage::{CounterScope, SessionTotals, TokenCounts, UsdMicros};
 
@@ -49,6 +51,8 @@ pub struct ClientSummary {
     pub plain_tail: String,
     /// The last failure that the client did not recover from.
     pub failure: Option<ReportedFailure>,
+    /// When the provider takes requests again, as it told last.
+    pub reset: Option<ResetTime>,
     /// The tokens that this start used; `None` when the client did not report them.
     pub tokens: Option<TokenCounts>,
     /// The costs of this start; `None` when the client did not report them.
@@ -119,6 +123,7 @@ fn read_event_line(
     }
     let event: Value = serde_json::from_slice(line).ok()?;
     summary.has_events = true;
+    summary.reset = rules.find_reset_time(&event).or(summary.reset);
     let mut update = extract_update(rules, usage, &event);
     // Many clients repeat their session id in every event.
     update.session = update.session.filter(|id| summary.session.as_ref() != Some(id));
@@ -156,7 +161,7 @@ fn append_plain_line(tail: &mut String, line: &[u8]) {
 }
 
 fn extract_update(rules: &EventRules, usage: &mut UsageCounter, event: &Value) -> ClientUpdate {
-    let failure = rules.failure.iter().find_map(|rule| rule.find_failure(event));
+    let failure = rules.find_failure(event);
     // A text in an event that reports a failure repeats the failure; it is not a sign of progress.
     let text = |found: &[TextRule]| match failure {
         None => TextRule::find_first(found, event),

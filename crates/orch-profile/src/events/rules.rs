@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::limit;
 use super::super::one_or_many::deserialize_one_or_many;
 use super::json_path::{EventCondition, JsonPath};
+use super::reset_time::ResetTime;
 use super::usage::{CounterScope, TokenCounts, UsdMicros};
 
 /// The rules of a profile. Of the rules of one kind, the first that matches an event applies.
@@ -21,7 +22,9 @@ pub struct EventRules {
     #[serde(default)]
     pub(super) result: Vec<TextRule>,
     #[serde(default)]
-    pub(super) failure: Vec<FailureRule>,
+    failure: Vec<FailureRule>,
+    #[serde(default)]
+    until: Vec<TextRule>,
     pub(super) tokens: Option<TokenRule>,
     pub(super) cost: Option<CostRule>,
 }
@@ -44,6 +47,23 @@ impl EventRules {
     #[must_use]
     pub const fn has_session_rule(&self) -> bool {
         !self.session.is_empty()
+    }
+
+    /// Returns the failure that an event reports.
+    pub(super) fn find_failure(&self, event: &Value) -> Option<ReportedFailure> {
+        self.failure.iter().find_map(|rule| rule.find_failure(event))
+    }
+
+    /// Returns when the provider takes requests again, as an event tells: in a field, or in the words of a failure.
+    pub(super) fn find_reset_time(&self, event: &Value) -> Option<ResetTime> {
+        let told = |text: String| ResetTime::from_value(&Value::String(text));
+        let by_rule = TextRule::find_first(&self.until, event).and_then(told);
+        by_rule.or_else(|| {
+            let (rule, failure) =
+                self.failure.iter().find_map(|rule| Some((rule, rule.find_failure(event)?)))?;
+            let by_field = rule.0.until.iter().find_map(|path| ResetTime::from_value(path.find_value(event)?));
+            by_field.or_else(|| ResetTime::find_in_text(&failure.text))
+        })
     }
 }
 
@@ -108,6 +128,9 @@ struct FailureRuleFields {
     /// The text contains one of these, in upper or lower case; without any, every text matches.
     #[serde(default)]
     contains: Vec<String>,
+    /// Where the event tells when the provider takes requests again.
+    #[serde(default, deserialize_with = "deserialize_one_or_many")]
+    until: Vec<JsonPath>,
     is: FailureCause,
 }
 
@@ -139,8 +162,8 @@ pub struct ReportedFailure {
 
 impl FailureRule {
     /// Returns the failure that an event reports by this rule.
-    pub(super) fn find_failure(&self, event: &Value) -> Option<ReportedFailure> {
-        let FailureRuleFields { when, path, contains, is } = &self.0;
+    fn find_failure(&self, event: &Value) -> Option<ReportedFailure> {
+        let FailureRuleFields { when, path, contains, is, until: _ } = &self.0;
         if !when.matches_event(event) {
             return None;
         }

@@ -124,7 +124,7 @@ pub(crate) fn statements() -> Vec<(&'static str, &'static [(&'static str, crate:
         ("floor", id_high_water::STATEMENTS),
         ("lease_token", lease_token::STATEMENTS),
         ("message", message::STATEMENTS),
-        ("profile_rest", profile_cooldown::STATEMENTS),
+        ("profile_cooldown", profile_cooldown::STATEMENTS),
         ("attic", attic::STATEMENTS),
         ("removal", removal::STATEMENTS),
         ("request", request::STATEMENTS),

@@ -29,7 +29,7 @@ statements! {
     const MOVE_DELAYS = "UPDATE task SET not_before = not_before + $1 WHERE state = 'ready' AND not_before IS NOT NULL";
     const MOVE_PAUSES = "UPDATE run SET pause_until = pause_until + $1
         WHERE state IN ('open', 'paused') AND pause_until IS NOT NULL";
-    const MOVE_COOLDOWNS = "UPDATE profile_rest SET until = until + $1, at = at + $1";
+    const MOVE_COOLDOWNS = "UPDATE profile_cooldown SET until = until + $1, since = since + $1";
     const MOVE_EFFECT_LEASES = "UPDATE effect SET held_until = held_until + $1 WHERE held_until IS NOT NULL";
     const MOVE_RECEIPTS = "UPDATE request SET at = at + $1";
     const CUT_LEASES = "UPDATE thread SET lost_at = lost_at - expires_at + $1 + held_lease_ms, expires_at = $1 + held_lease_ms
@@ -40,7 +40,7 @@ statements! {
         WHERE state = 'ready' AND not_before IS NOT NULL AND updated_at > $1";
     const CUT_PAUSES = "UPDATE run SET pause_until = $1 + pause_until - paused_at, paused_at = $1
         WHERE state IN ('open', 'paused') AND pause_until IS NOT NULL AND paused_at > $1";
-    const CUT_COOLDOWNS = "UPDATE profile_rest SET until = $1 + until - at, at = $1 WHERE at > $1";
+    const CUT_COOLDOWNS = "UPDATE profile_cooldown SET until = $1 + until - since, since = $1 WHERE since > $1";
     const CUT_RECEIPTS = "UPDATE request SET at = $1 WHERE at > $1";
 }
 

@@ -52,6 +52,7 @@ statements! {
         expires_at = $7, lost_at = $8, question_id = $9, default_at = $10, answered_question_id = $11, answer_id = $12,
         closing_id = $13, releases = $14, shown_id = $15, message_count = $16, news = news | $17, updated_at = $18 WHERE id = $1";
     const REPRIORITIZE = "UPDATE thread SET priority = $2 WHERE id = (SELECT thread_id FROM attempt WHERE id = $1) AND state = 'queued'";
+    const READDRESS = "UPDATE thread SET to_agent = $2 WHERE id = $1 AND state = 'queued'";
     const SHOW_THROUGH = "UPDATE thread SET shown_id = $2 WHERE id = $1 AND shown_id < $2";
     const SEEN = "UPDATE thread SET news = 0 WHERE id = $1 AND news = 1";
     const SEEN_MANY = "UPDATE thread SET news = 0 WHERE news = 1 AND id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
@@ -315,6 +316,11 @@ pub fn change_queued_priority(
     priority: u8,
 ) -> Result<(), Fault> {
     tx.execute(REPRIORITIZE, &[attempt.0.into(), priority.into()]).map(|_| ())
+}
+
+/// Offers a queued thread to another agent.
+pub fn readdress_queued(tx: &mut Transaction<'_>, id: ThreadId, to: &Slug) -> Result<(), Fault> {
+    tx.execute(READDRESS, &[id.0.into(), to.as_str().into()]).map(|_| ())
 }
 
 /// Records that the holder of a thread has read its messages up to one; the record never moves back.

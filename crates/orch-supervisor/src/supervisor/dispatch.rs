@@ -124,9 +124,8 @@ impl<'a> RunDispatch<'a> {
             slots_left > 0 && usage.of_profile(profile) < limit && !snapshot.is_cooling_down(profile)
         };
         let Some(agent) = &task.agent else {
-            let mut slots = self.pool.seats.iter();
-            let free = slots.find(|slots| is_free(&slots.profile, slots.limit))?;
-            return Some(TaskRecipient::Profile(free.profile.clone()));
+            let free = if slots_left > 0 { self.pool.choose_free_seat(usage, snapshot) } else { None };
+            return free.map(TaskRecipient::Profile);
         };
         match self.pool.slots_for_profile(agent) {
             None => Some(TaskRecipient::ExternalAgent(agent.clone())),

@@ -23,6 +23,7 @@ mod scope;
 mod snapshot;
 pub mod stall;
 mod stop_reason;
+mod takeover;
 mod wake;
 mod wake_counter;
 pub mod worker_pool;

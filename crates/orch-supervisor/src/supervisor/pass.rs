@@ -7,6 +7,7 @@ use orch_core::id::EventId;
 use orch_core::run::{Run, RunStatus};
 use orch_core::time::Time;
 use orch_inbox::{Error, Session};
+use orch_scheduler::cooldown::record_ended_cooldowns;
 
 use super::background::BackgroundWork;
 use super::branch_watch::BranchWatch;
@@ -15,6 +16,7 @@ use super::config::{DriveConfig, DriveUntil};
 use super::dispatch::RunDispatch;
 use super::initial_pause::InitialPauses;
 use super::scope::DriveScope;
+use super::takeover::take_over_unclaimed;
 use super::snapshot::{PassSnapshot, RunSnapshot, SnapshotOptions};
 use super::stop_reason::StopReason;
 
@@ -106,6 +108,13 @@ fn advance_runs(
     }
     let mut usage = drive.crew.used_slots(snapshot, true);
     let mut changed = false;
+    if snapshot.cooldowns.iter().any(|cooldown| cooldown.has_unrecorded_end(snapshot.now)) {
+        record_ended_cooldowns(session)?;
+        changed = true;
+    }
+    if options.starts {
+        changed |= take_over_unclaimed(session, &mut drive.crew, snapshot, &mut usage)?;
+    }
     for run in &snapshot.runs {
         let is_awaited = background.resume_pending_effects(run, snapshot.now);
         // Once interrupted, the supervisor waits for what runs, and not for what is tried again later.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use orch_core::cooldown::ProfileCooldown;
 use orch_core::effect::{EffectKind, PendingEffect};
 use orch_core::event::Event;
 use orch_core::id::{EventId, Slug, TaskId, ThreadId};
@@ -17,7 +18,7 @@ use orch_inbox::{Error, Session};
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::perform::effect_lease;
 use orch_store::Transaction;
-use orch_store::table::profile_cooldown::{self, ProfileCooldown};
+use orch_store::table::profile_cooldown;
 use orch_store::table::worker::{self, LiveWorker};
 use orch_store::table::{effect, event, task as task_table, thread};
 
@@ -117,7 +118,7 @@ impl PassSnapshot {
 
     /// Returns the cooldowns that are not over.
     pub(super) fn active_cooldowns(&self) -> impl Iterator<Item = &ProfileCooldown> {
-        self.cooldowns.iter().filter(|cooldown| cooldown.until.is_some_and(|until| until > self.now))
+        self.cooldowns.iter().filter(|cooldown| cooldown.is_active(self.now))
     }
 
     /// Whether a thread is dispatched and not yet claimed.

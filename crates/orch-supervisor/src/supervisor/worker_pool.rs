@@ -46,6 +46,8 @@ pub struct WorkerPool {
     children: Vec<DetachedProcess>,
     /// Names of agents that have no profile.
     without_profile: BTreeSet<Slug>,
+    /// The profile that got the last task that names no agent.
+    last_chosen: Option<Slug>,
 }
 
 /// A wrapper that has not claimed its work yet.
@@ -68,7 +70,7 @@ pub(super) struct WorkerCounts {
 }
 
 /// The number of workers of each profile.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SlotUsage(BTreeMap<Slug, usize>);
 
 impl SlotUsage {
@@ -82,6 +84,12 @@ impl SlotUsage {
 
     pub(super) fn take_slot(&mut self, profile: Slug) {
         *self.0.entry(profile).or_default() += 1;
+    }
+
+    pub(super) fn free_slot(&mut self, profile: &Slug) {
+        if let Some(used) = self.0.get_mut(profile) {
+            *used = used.saturating_sub(1);
+        }
     }
 }
 
@@ -102,6 +110,7 @@ impl WorkerPool {
             starting: BTreeMap::new(),
             children: Vec::new(),
             without_profile: BTreeSet::new(),
+            last_chosen: None,
         }
     }
 
@@ -118,6 +127,30 @@ impl WorkerPool {
             return None;
         }
         Some(ProfileSlots { profile: name.clone(), reference: name.to_string(), limit: self.workers })
+    }
+
+    /// Chooses the profile for a task that names no agent: the one with the most free slots, and of several the next in turn.
+    pub(super) fn choose_free_seat(&mut self, usage: &SlotUsage, snapshot: &PassSnapshot) -> Option<Slug> {
+        if usage.total() >= self.workers {
+            return None;
+        }
+        let last = self.seats.iter().position(|seat| Some(&seat.profile) == self.last_chosen.as_ref());
+        let (before, after) = self.seats.split_at(last.map_or(0, |last| last + 1));
+        let in_turn = after.iter().chain(before).filter(|seat| !snapshot.is_cooling_down(&seat.profile));
+        let mut most_free: Option<(usize, &Slug)> = None;
+        for seat in in_turn {
+            let free = seat.limit.saturating_sub(usage.of_profile(&seat.profile));
+            if free > most_free.map_or(0, |(most, _)| most) {
+                most_free = Some((free, &seat.profile));
+            }
+        }
+        self.last_chosen = most_free.map(|(_, profile)| profile.clone()).or(self.last_chosen.take());
+        most_free.map(|(_, profile)| profile.clone())
+    }
+
+    /// Whether a wrapper was started for a thread that has not claimed it yet.
+    pub(super) fn is_starting(&self, thread: ThreadId) -> bool {
+        self.starting.contains_key(&thread)
     }
 
     /// Counts the workers of each profile, including starting ones and, if wanted, dispatched attempts without a wrapper.
@@ -185,7 +218,7 @@ impl WorkerPool {
             return Ok(0);
         }
         let mut usage = self.used_slots(snapshot, false);
-        // A wrapper that has released its work records next how it ended, and whether its profile cools down.
+        // A worker that gave its work back itself may still be running.
         let releasing = snapshot.live_threads();
         let mut started = 0;
         for (thread, agent) in &run.unclaimed {

@@ -1,74 +1,90 @@
-//! The cooldown of a profile after failures of its provider, or after several quick failures in a row.
+//! What the end of a worker says about its profile.
 
-use orch_core::time::{Time, TimeSpan};
-use orch_core::worker::{Worker, WorkerOutcome};
+use orch_core::cooldown::{self, CooldownCause, ProfileFailure};
+use orch_core::event::EventSubject;
+use orch_core::thread::Thread;
+use orch_core::time::Time;
+use orch_core::worker::Worker;
 use orch_inbox::Error;
+use orch_profile::{FailureCause, ResetTime};
+use orch_scheduler::cooldown::{record_profile_failure, record_profile_work};
 use orch_store::Transaction;
-use orch_store::table::profile_cooldown::{self, ProfileCooldown};
+use orch_store::table::{profile_cooldown, thread};
 
-/// A failure within this time after the start is quick: the worker may never have worked.
-const QUICK: TimeSpan = TimeSpan::from_seconds(15);
+/// What the end of a worker says about its profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProfileVerdict {
+    /// Nothing.
+    Nothing,
+    /// The profile works.
+    Worked,
+    /// The worker failed, which counts if it was quick and is not the only one.
+    Failed,
+    /// No worker of the profile can work for now.
+    Refused {
+        /// The cause.
+        cause: CooldownCause,
+        /// When that is over, as far as the provider told it.
+        told: Option<ResetTime>,
+    },
+}
 
-/// How many quick failures in a row start a cooldown.
-const QUICK_MAX: u32 = 5;
-
-/// The first cooldown; it doubles with each failure.
-const FIRST: TimeSpan = TimeSpan::from_seconds(30);
-
-/// The longest cooldown.
-const LONGEST: TimeSpan = TimeSpan::from_minutes(30);
+impl ProfileVerdict {
+    /// Returns the verdict on a failure that the client attributes to its provider.
+    pub(super) fn of_provider(cause: FailureCause, told: Option<ResetTime>) -> Self {
+        let cause = match cause {
+            FailureCause::Client => return Self::Failed,
+            FailureCause::Quota => CooldownCause::Quota,
+            FailureCause::Network => CooldownCause::Network,
+            FailureCause::Access => CooldownCause::Access,
+        };
+        Self::Refused { cause, told }
+    }
+}
 
 /// Whether another quick failure starts a cooldown, in which case the attempt should not count.
 pub(super) fn would_trip_breaker(tx: &mut Transaction<'_>, row: &Worker, now: Time) -> Result<bool, Error> {
     let Some(profile) = &row.profile else { return Ok(false) };
-    let failures = profile_cooldown::load(tx, profile)?.map_or(0, |cooldown| cooldown.failures);
-    Ok(now - row.started_at < QUICK && failures + 1 >= QUICK_MAX)
+    let before = profile_cooldown::load(tx, profile)?;
+    Ok(cooldown::is_breaker_due(before.as_ref(), row.started_at, now))
 }
 
-/// Updates the cooldown of a profile after a worker ended.
-pub(super) fn record_outcome(
+/// Records what the end of a worker says about its profile, in the transaction that ends the worker.
+pub(super) fn record_verdict(
     tx: &mut Transaction<'_>,
     row: &Worker,
-    outcome: WorkerOutcome,
+    verdict: ProfileVerdict,
     detail: Option<&str>,
     now: Time,
 ) -> Result<(), Error> {
     let Some(profile) = &row.profile else { return Ok(()) };
-    let before = profile_cooldown::load(tx, profile)?;
-    let failures = before.as_ref().map_or(0, |cooldown| cooldown.failures) + 1;
-    let quick = now - row.started_at < QUICK;
-    let until = match outcome {
-        WorkerOutcome::Provider | WorkerOutcome::CouldNotStart => Some(now + cooldown_after(failures)),
-        WorkerOutcome::Failed | WorkerOutcome::ExitedWithoutReport if quick => {
-            (failures >= QUICK_MAX).then(|| now + LONGEST)
+    let is_quick = verdict == ProfileVerdict::Failed;
+    let (cause, told) = match verdict {
+        ProfileVerdict::Nothing => return Ok(()),
+        ProfileVerdict::Failed if now - row.started_at < cooldown::QUICK => (CooldownCause::Access, None),
+        ProfileVerdict::Failed | ProfileVerdict::Worked => {
+            return record_profile_work(tx, profile, row.started_at, now);
         }
-        WorkerOutcome::Reported | WorkerOutcome::Failed | WorkerOutcome::ExitedWithoutReport => {
-            if before.is_some() {
-                profile_cooldown::delete(tx, profile)?;
-            }
-            return Ok(());
-        }
-        WorkerOutcome::Stopped | WorkerOutcome::Lost | WorkerOutcome::Gone => return Ok(()),
+        ProfileVerdict::Refused { cause, told } => (cause, told.map(|told| told.resolve_at(now))),
     };
-    let reason = detail.map(str::to_owned);
-    let cooldown = ProfileCooldown { profile: profile.clone(), until, failures, reason, at: now };
-    Ok(profile_cooldown::upsert(tx, &cooldown)?)
+    let about = thread::load(tx, row.thread)?.map_or_else(EventSubject::default, |thread| subject(&thread));
+    let failure = ProfileFailure {
+        profile: profile.clone(),
+        cause,
+        told,
+        reason: detail.and_then(|detail| detail.lines().next()).map(str::to_owned),
+        run: about.run,
+        started_at: row.started_at,
+    };
+    record_profile_failure(tx, &failure, is_quick, about, now)
 }
 
-/// Returns the cooldown after so many failures in a row.
-fn cooldown_after(failures: u32) -> TimeSpan {
-    let doublings = failures.saturating_sub(1).min(16);
-    TimeSpan(FIRST.0.saturating_mul(1_i64 << doublings)).min(LONGEST)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cooldowns_double_up_to_a_limit() {
-        for (failures, expected) in [(1, 30), (2, 60), (3, 120), (7, 1_800), (99, 1_800)] {
-            assert_eq!(cooldown_after(failures), TimeSpan::from_seconds(expected), "{failures}");
-        }
+fn subject(thread: &Thread) -> EventSubject {
+    let reference = thread.head.reference;
+    EventSubject {
+        run: reference.map(|reference| reference.run),
+        task: reference.map(|reference| reference.task),
+        attempt: reference.map(|reference| reference.attempt),
+        thread: Some(thread.id),
     }
 }

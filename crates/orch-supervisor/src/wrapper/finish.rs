@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
+use orch_core::cooldown::CooldownCause;
 use orch_core::id::MessageId;
 use orch_core::limit;
 use orch_core::refusal::Refusal;
@@ -14,19 +15,19 @@ use orch_store::{Transaction, TxEnd};
 
 use super::claim::ClaimedWork;
 use super::config::{WrapperConfig, WrapperOutcome};
-use super::cooldown;
+use super::cooldown::{self, ProfileVerdict};
 use super::end_text;
 use super::guard::EndReason;
-use super::run::{WorkerStartResult, record_end, redact_detail};
+use super::run::{EndRecord, WorkerStartResult, record_end, record_end_in};
 use super::work_changes::WorkChanges;
 use orch_inbox::close::{ThreadCloseOutcome, ThreadCloseRequest, ThreadResult, close_thread};
 use orch_inbox::kept_report::{KeptEnd, KeptReport};
-use orch_inbox::release::release_thread;
+use orch_inbox::release::release_with_hook;
 use orch_inbox::wake::{PollOutcome, is_readable, wait_with_files};
 use orch_inbox::{Error, Response, Session, failure};
 use orch_process::worker::WorkerExit;
 use orch_profile::brief::QuestionWithAnswer;
-use orch_profile::{ClientEnd, FailureCause, ProcessExit, Profile};
+use orch_profile::{ClientEnd, FailureCause, ProcessExit, Profile, ResetTime};
 
 /// What follows from the exit of a worker.
 pub(super) enum FinishOutcome {
@@ -58,7 +59,11 @@ pub(super) fn finish_work(
     let ours = found.as_ref().is_some_and(|thread| decide::verify_token(thread, &work.digest).is_ok());
     if !ours {
         let (outcome, message) = find_closing(session, work, found.as_ref())?;
-        record_end(session, work, outcome, None)?;
+        let verdict = match outcome {
+            WorkerOutcome::Reported => ProfileVerdict::Worked,
+            _ => ProfileVerdict::Nothing,
+        };
+        record_end(session, work, &EndRecord { outcome, detail: None, verdict })?;
         return Ok(FinishOutcome::Over(wrapper_outcome(work, outcome, exit_status, message, None)));
     }
     let mut end = WorkerEndKind::classify_end(config, ran, report.is_some());
@@ -83,10 +88,12 @@ pub(super) fn finish_work(
             return Ok(FinishOutcome::Unreported(changes));
         }
     }
-    let (outcome, message, detail) = close_by_end(session, config, work, end, report, ran)?;
-    let detail = redact_detail(session, detail);
-    record_end(session, work, outcome, detail.clone())?;
-    Ok(FinishOutcome::Over(wrapper_outcome(work, outcome, exit_status, message, detail)))
+    let (record, message) = close_by_end(session, config, work, end, report, ran)?;
+    let record = record.redact(session);
+    if work.row.end.is_none() {
+        record_end(session, work, &record)?;
+    }
+    Ok(FinishOutcome::Over(wrapper_outcome(work, record.outcome, exit_status, message, record.detail)))
 }
 
 fn wrapper_outcome(
@@ -128,7 +135,7 @@ enum WorkerEndKind {
     /// The worker failed.
     Failed(String),
     /// The worker's provider failed.
-    ProviderFailed(String),
+    ProviderFailed(String, ProfileVerdict),
     /// The worker never ran.
     NeverRan(String),
     /// The wrapper was asked to end the worker.
@@ -160,30 +167,44 @@ impl WorkerEndKind {
             // Its report was recorded before it failed.
             ClientEnd::Failed { cause: FailureCause::Client, .. } if has_report => Self::Normal,
             ClientEnd::Failed { cause: FailureCause::Client, text } => Self::Failed(text),
-            ClientEnd::Failed { cause, text } => Self::ProviderFailed(format!("{}: {text}", cause.name())),
+            ClientEnd::Failed { cause, text } => {
+                let told = summary.reset.or_else(|| {
+                    // The output of a client without events is its message.
+                    let tail = profile.events.is_none().then_some(&ran.result.tail);
+                    tail.and_then(|tail| ResetTime::find_in_text(tail))
+                });
+                let verdict = ProfileVerdict::of_provider(cause, told);
+                Self::ProviderFailed(format!("{}: {text}", cause.name()), verdict)
+            }
             ClientEnd::CouldNotStart { text } => Self::NeverRan(text),
         }
     }
 }
 
-type WorkerEndReport = (WorkerOutcome, Option<ThreadCloseOutcome>, Option<String>);
+type WorkerEndReport = (EndRecord, Option<ThreadCloseOutcome>);
 
 /// Reports for the worker what it did not report itself.
 fn close_by_end(
     session: &mut Session,
     config: &WrapperConfig<'_>,
-    work: &ClaimedWork,
+    work: &mut ClaimedWork,
     end: WorkerEndKind,
     report: Option<String>,
     ran: &WorkerStartResult,
 ) -> Result<WorkerEndReport, Error> {
     match end {
-        WorkerEndKind::Stopped => release_work(session, work, WorkerOutcome::Stopped, None),
-        WorkerEndKind::ProviderFailed(text) => {
-            release_work(session, work, WorkerOutcome::Provider, Some(text))
+        WorkerEndKind::Stopped => {
+            let (outcome, verdict) = (WorkerOutcome::Stopped, ProfileVerdict::Nothing);
+            release_work(session, work, EndRecord { outcome, detail: None, verdict })
+        }
+        WorkerEndKind::ProviderFailed(text, verdict) => {
+            let outcome = WorkerOutcome::Provider;
+            release_work(session, work, EndRecord { outcome, detail: Some(text), verdict })
         }
         WorkerEndKind::NeverRan(text) => {
-            release_work(session, work, WorkerOutcome::CouldNotStart, Some(text))
+            let verdict = ProfileVerdict::Refused { cause: CooldownCause::Access, told: None };
+            let outcome = WorkerOutcome::CouldNotStart;
+            release_work(session, work, EndRecord { outcome, detail: Some(text), verdict })
         }
         WorkerEndKind::Failed(text) => {
             if work.counts_quick_failures
@@ -191,12 +212,13 @@ fn close_by_end(
             {
                 let said = ran.last_words(config).describe();
                 let text = format!("several workers in a row failed quickly: {text}\n{said}");
-                return release_work(session, work, WorkerOutcome::Provider, Some(text));
+                let (outcome, verdict) = (WorkerOutcome::Provider, ProfileVerdict::Failed);
+                return release_work(session, work, EndRecord { outcome, detail: Some(text), verdict });
             }
             let reason = end_text::failure_reason(session, work, &ran.last_words(config), &text);
             let closed =
                 close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
-            Ok((WorkerOutcome::Failed, closed, Some(text)))
+            Ok((failed_record(WorkerOutcome::Failed, text), closed))
         }
         WorkerEndKind::Normal => {
             let snapshot = config.snapshots_worktree();
@@ -223,15 +245,22 @@ fn close_as_done(
 ) -> Result<WorkerEndReport, Error> {
     let outcome = ThreadResult::Done { result, payload: None, artifacts: Vec::new() };
     match close_claimed_thread(session, work, outcome, snapshot) {
-        Ok(closed) => Ok((WorkerOutcome::Reported, closed, None)),
+        Ok(closed) => {
+            let (outcome, verdict) = (WorkerOutcome::Reported, ProfileVerdict::Worked);
+            Ok((EndRecord { outcome, detail: None, verdict }, closed))
+        }
         Err(error) => {
             let text = format!("it finished, but its work cannot be accepted: {}", report_problem(error)?);
             let reason = end_text::failure_reason(session, work, &ran.last_words(config), &text);
             let closed =
                 close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
-            Ok((WorkerOutcome::Failed, closed, Some(text)))
+            Ok((failed_record(WorkerOutcome::Failed, text), closed))
         }
     }
+}
+
+fn failed_record(outcome: WorkerOutcome, text: String) -> EndRecord {
+    EndRecord { outcome, detail: Some(text), verdict: ProfileVerdict::Failed }
 }
 
 /// Closes the thread of a worker that did not report: as done if there is work to verify, or else as failed.
@@ -254,7 +283,10 @@ fn close_without_report(
         let result = ran.last_words(config).append_to(result);
         let outcome = ThreadResult::Done { result, payload: Some(PAYLOAD.to_owned()), artifacts: Vec::new() };
         match close_claimed_thread(session, work, outcome, true) {
-            Ok(closed) => return Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text))),
+            Ok(closed) => {
+                let (outcome, verdict) = (WorkerOutcome::ExitedWithoutReport, ProfileVerdict::Worked);
+                return Ok((EndRecord { outcome, detail: Some(text), verdict }, closed));
+            }
             Err(error) => {
                 text = format!("{text}, and its {what} cannot be accepted: {}", report_problem(error)?);
             }
@@ -262,7 +294,7 @@ fn close_without_report(
     }
     let reason = end_text::failure_reason(session, work, &ran.last_words(config), &text);
     let closed = close_claimed_thread(session, work, ThreadResult::Failed { reason, last: false }, false)?;
-    Ok((WorkerOutcome::ExitedWithoutReport, closed, Some(text)))
+    Ok((failed_record(WorkerOutcome::ExitedWithoutReport, text), closed))
 }
 
 /// Returns what is wrong with the work, word for word, where taking in its report failed because of it.
@@ -298,23 +330,30 @@ fn close_claimed_thread(
 }
 
 /// Releases the work, because no attempt failed.
+///
+/// The same transaction records the end and what it says about the profile, so that the next process that claims the
+/// thread knows both.
 fn release_work(
     session: &mut Session,
-    work: &ClaimedWork,
-    outcome: WorkerOutcome,
-    detail: Option<String>,
+    work: &mut ClaimedWork,
+    record: EndRecord,
 ) -> Result<WorkerEndReport, Error> {
-    let detail = redact_detail(session, detail);
-    // The end is recorded first, because the next process that claims the thread must know that it does not count.
-    let mut ended = work.row.clone();
-    session.write(WriteDurability::Power, |tx, now| {
-        ended.end = Some(orch_core::worker::WorkerEnd { at: now, outcome, detail: detail.clone() });
-        worker::upsert(tx, &ended)?;
-        Ok(TxEnd::Commit(()))
-    })?;
-    match release_thread(session, None, work.thread(), &work.token) {
-        Ok(_) | Err(Error::Refused(_)) => Ok((outcome, None, detail)),
-        Err(other) => Err(other),
+    let record = record.redact(session);
+    let (thread, token) = (work.thread(), work.token.clone());
+    let released = release_with_hook(session, None, thread, &token, &mut |tx, _, now| {
+        record_end_in(tx, work, &record, now)
+    });
+    match released {
+        Ok(_) => Ok((record, None)),
+        // The work was revoked meanwhile.
+        Err(Error::Refused(_)) => {
+            work.row.end = None;
+            Ok((record, None))
+        }
+        Err(other) => {
+            work.row.end = None;
+            Err(other)
+        }
     }
 }
 
@@ -380,14 +419,18 @@ pub(super) fn release_waiting(
     session: &mut Session,
     work: &mut ClaimedWork,
 ) -> Result<WrapperOutcome, Error> {
-    let (outcome, message, detail) = release_work(session, work, WorkerOutcome::Stopped, None)?;
-    record_end(session, work, outcome, detail.clone())?;
-    Ok(wrapper_outcome(work, outcome, None, message, detail))
+    let (outcome, verdict) = (WorkerOutcome::Stopped, ProfileVerdict::Nothing);
+    let (record, message) = release_work(session, work, EndRecord { outcome, detail: None, verdict })?;
+    if work.row.end.is_none() {
+        record_end(session, work, &record)?;
+    }
+    Ok(wrapper_outcome(work, outcome, None, message, None))
 }
 
 /// Records that the work was revoked.
 pub(super) fn record_lost(session: &mut Session, work: &mut ClaimedWork) -> Result<WrapperOutcome, Error> {
-    record_end(session, work, WorkerOutcome::Lost, None)?;
+    let (outcome, verdict) = (WorkerOutcome::Lost, ProfileVerdict::Nothing);
+    record_end(session, work, &EndRecord { outcome, detail: None, verdict })?;
     Ok(wrapper_outcome(work, WorkerOutcome::Lost, None, None, None))
 }
 
@@ -418,7 +461,7 @@ pub(super) fn kept_report(
     ran: &WorkerStartResult,
 ) -> KeptReport {
     let end = match WorkerEndKind::classify_end(config, ran, false) {
-        WorkerEndKind::Stopped | WorkerEndKind::ProviderFailed(_) | WorkerEndKind::NeverRan(_) => {
+        WorkerEndKind::Stopped | WorkerEndKind::ProviderFailed(..) | WorkerEndKind::NeverRan(_) => {
             KeptEnd::GivenBack
         }
         WorkerEndKind::Failed(text) => {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use orch_core::event::EventKind;
 use orch_core::lease::LeaseLength;
 use orch_core::run::ResourceUsage;
 use orch_core::thread::{ThreadState, decide};
@@ -12,7 +13,7 @@ use orch_store::table::{run as run_table, task as task_table, thread, worker};
 
 use super::claim::ClaimedWork;
 use orch_inbox::renew::{RenewRequest, renew_lease};
-use orch_inbox::{Error, Session};
+use orch_inbox::{Error, Session, append_thread_event};
 use orch_process::worker::{OutputLine, TickDecision, WorkerTiming};
 use orch_profile::{ClientSummary, EventReader};
 
@@ -192,11 +193,19 @@ impl<'b> WorkerGuard<'b> {
             cost_micros: self.work.row.cost_micros - self.recorded_usage.1,
             attempts: 0,
         };
+        let silence = self.silence.map_or(0, |silence| silence.as_millis());
+        let (silence_ms, ends_silent) = (i64::try_from(silence).unwrap_or(i64::MAX), self.ends_silent);
         let work = &mut *self.work;
-        let state = session.write(WriteDurability::Process, |tx, _| {
+        let state = session.write(WriteDurability::Process, |tx, now| {
             let Some(found) = thread::load(tx, work.row.thread)? else { return Ok(TxEnd::Rollback(None)) };
-            work.row.report = worker::load(tx, work.row.thread)?.and_then(|row| row.report);
+            let stored = worker::load(tx, work.row.thread)?;
+            let was_silent = stored.as_ref().is_some_and(|row| row.silent);
+            work.row.report = stored.and_then(|row| row.report);
             worker::upsert(tx, &work.row)?;
+            if work.row.silent && !was_silent {
+                let data = vec![("silence_ms", silence_ms.into()), ("ends", ends_silent.into())];
+                append_thread_event(tx, EventKind::Silent, &found, &work.row.agent, data, now)?;
+            }
             if let Some(reference) = found.head.reference.filter(|_| spent != ResourceUsage::default()) {
                 run_table::add_usage(tx, reference.run, spent)?;
                 task_table::add_usage(tx, reference.task, spent)?;

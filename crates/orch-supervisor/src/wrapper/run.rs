@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use orch_core::operation_failure;
 use orch_core::worker::{WorkerEnd, WorkerOutcome};
+use orch_core::time::Time;
 use orch_inbox::liveness::TAG;
 use orch_inbox::{Error, Session, failure, kept_report, wake};
 use orch_process::worker::{
@@ -11,7 +12,7 @@ use orch_process::worker::{
 };
 use orch_process::{SecretValues, Tag, WorkerCommand};
 use orch_profile::ClientSummary;
-use orch_store::TxEnd;
+use orch_store::{Transaction, TxEnd};
 use orch_store::driver::WriteDurability;
 use orch_store::table::worker;
 
@@ -21,7 +22,8 @@ use super::end_text::WorkerSaid;
 use super::finish::{self, AwaitedAnswer, FinishOutcome};
 use super::guard::{EndReason, WorkerGuard};
 use super::launch::StartCause;
-use super::{cooldown, launch, relay};
+use super::cooldown::{self, ProfileVerdict};
+use super::{launch, relay};
 use crate::SupervisorError;
 
 /// The longest part of a line of output that is read.
@@ -177,31 +179,47 @@ impl WorkerObserver for EchoingObserver<'_, '_> {
     }
 }
 
-/// Redacts the text of a worker's end.
-pub(super) fn redact_detail(session: &Session, detail: Option<String>) -> Option<String> {
-    detail.map(|detail| session.world().secrets().redact_text(&detail).into_owned())
+/// How a worker ended, and what that says about its profile.
+pub(super) struct EndRecord {
+    pub outcome: WorkerOutcome,
+    pub detail: Option<String>,
+    pub verdict: ProfileVerdict,
+}
+
+impl EndRecord {
+    /// Redacts the text.
+    pub(super) fn redact(mut self, session: &Session) -> Self {
+        self.detail = self.detail.map(|detail| session.world().secrets().redact_text(&detail).into_owned());
+        self
+    }
 }
 
 /// Records how a worker ended, and what that means for its profile.
 pub(super) fn record_end(
     session: &mut Session,
     work: &mut ClaimedWork,
-    outcome: WorkerOutcome,
-    detail: Option<String>,
+    record: &EndRecord,
 ) -> Result<(), Error> {
     session.write(WriteDurability::Power, |tx, now| {
-        // Another process recorded the report.
-        work.row.report = worker::load(tx, work.row.thread)?.and_then(|row| row.report);
-        work.row.end = Some(WorkerEnd { at: now, outcome, detail: detail.clone() });
-        worker::upsert(tx, &work.row)?;
-        // These outcomes say as much about the profile of a script as about any other.
-        let of_every_profile = matches!(
-            outcome,
-            WorkerOutcome::CouldNotStart | WorkerOutcome::Provider | WorkerOutcome::Reported
-        );
-        if work.counts_quick_failures || of_every_profile {
-            cooldown::record_outcome(tx, &work.row, outcome, detail.as_deref(), now)?;
-        }
+        record_end_in(tx, work, record, now)?;
         Ok(TxEnd::Commit(()))
     })
+}
+
+/// Records the end of a worker in the transaction that ends it.
+pub(super) fn record_end_in(
+    tx: &mut Transaction<'_>,
+    work: &mut ClaimedWork,
+    record: &EndRecord,
+    now: Time,
+) -> Result<(), Error> {
+    // Another process recorded the report.
+    work.row.report = worker::load(tx, work.row.thread)?.and_then(|row| row.report);
+    work.row.end = Some(WorkerEnd { at: now, outcome: record.outcome, detail: record.detail.clone() });
+    worker::upsert(tx, &work.row)?;
+    // A script that fails says nothing about its profile.
+    if record.verdict != ProfileVerdict::Failed || work.counts_quick_failures {
+        cooldown::record_verdict(tx, &work.row, record.verdict, record.detail.as_deref(), now)?;
+    }
+    Ok(())
 }

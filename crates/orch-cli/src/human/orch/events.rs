@@ -67,11 +67,14 @@ fn event_tone(kind: EventKind) -> TextTone {
         | EventKind::BranchAdvanced
         | EventKind::BranchMoved
         | EventKind::Late => TextTone::Attention,
-        EventKind::Fault | EventKind::Budget => TextTone::Attention,
+        EventKind::Fault | EventKind::Budget | EventKind::RateLimited | EventKind::Silent => {
+            TextTone::Attention
+        }
         EventKind::Failed | EventKind::Lost | EventKind::Rejected | EventKind::ThreadFailed => TextTone::Bad,
         EventKind::Done
         | EventKind::Finished
         | EventKind::ThreadDone
+        | EventKind::Available
         | EventKind::Integrated
         | EventKind::Landed => TextTone::Good,
         EventKind::Dispatched | EventKind::Running | EventKind::Claimed | EventKind::Reported => {

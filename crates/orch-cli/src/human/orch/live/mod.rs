@@ -193,7 +193,7 @@ pub(super) fn write_recent_events(paper: &mut TextPage, heading: &'static str, e
 
 /// Returns how the live view shows an event, and the data field with its details; `None` for intermediate
 /// steps.
-const TOLD: [(EventKind, &str, TextTone, &str, &str); 11] = [
+const TOLD: [(EventKind, &str, TextTone, &str, &str); 14] = [
     (EventKind::Question, "?", TextTone::Attention, "asks", "question"),
     (EventKind::Answered, "→", TextTone::Plain, "is answered", "answer"),
     (EventKind::Rejected, "✗", TextTone::Bad, "rejected", "reason"),
@@ -201,6 +201,9 @@ const TOLD: [(EventKind, &str, TextTone, &str, &str); 11] = [
     (EventKind::Lost, "✗", TextTone::Bad, "lost", "reason"),
     (EventKind::Late, "!", TextTone::Attention, "reported too late, which changes nothing", ""),
     (EventKind::Fault, "!", TextTone::Attention, "something was in the way", "reason"),
+    (EventKind::RateLimited, "!", TextTone::Attention, "its profile's provider refused it", "reason"),
+    (EventKind::Available, "→", TextTone::Plain, "workers are started again", "profile"),
+    (EventKind::Silent, "!", TextTone::Attention, "prints nothing", ""),
     (EventKind::BranchAdvanced, "!", TextTone::Attention, "others advanced the run's branch", "to"),
     (EventKind::BranchMoved, "!", TextTone::Attention, "others moved the run's branch", "message"),
     (EventKind::RunPaused, "!", TextTone::Attention, "paused", "reason"),
