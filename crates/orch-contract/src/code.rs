@@ -70,6 +70,8 @@ codes! {
     RunIncomplete = "run_incomplete", exit 4, retryable false;
     /// The task does not exist.
     TaskNotFound = "task_not_found", exit 3, retryable false;
+    /// The profile does not exist.
+    ProfileNotFound = "profile_not_found", exit 3, retryable false;
     /// A task with this key exists.
     TaskExists = "task_exists", exit 4, retryable false;
     /// The task cannot be dispatched, or retried, now.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use orch_core::attempt::AttemptState;
 use orch_core::check::{CheckIdentity, CheckSource, CheckStage, CheckState, FlakyVerdict};
+use orch_core::cooldown::CooldownCause;
 use orch_core::effect::EffectKind;
 use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
@@ -86,6 +87,7 @@ worded! {
     CheckSource as "CheckSource" of CheckSource::ALL;
     CheckStage as "CheckStage" of CheckStage::ALL;
     CheckState as "CheckState" of CheckState::ALL;
+    CooldownCause as "CooldownCause" of CooldownCause::ALL;
     WorkerOutcome as "WorkerOutcome" of WorkerOutcome::ALL;
     WorktreeState as "WorktreeState" of WorktreeState::ALL;
     WorktreePresence as "Found" of WorktreePresence::ALL;

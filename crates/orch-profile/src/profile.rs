@@ -158,6 +158,15 @@ impl Profile {
         self.exit.interpret_exit(exit, summary)
     }
 
+    /// Returns when the usage of a worker is known: `at_end`, or `none` where its client does not report it.
+    #[must_use]
+    pub fn metering_word(&self) -> &'static str {
+        match &self.events {
+            Some(events) if events.tokens.is_some() || events.cost.is_some() => "at_end",
+            Some(_) | None => "none",
+        }
+    }
+
     /// The largest part of a spec that a brief may contain, which depends on its delivery.
     #[must_use]
     pub const fn spec_bytes_max(&self) -> usize {

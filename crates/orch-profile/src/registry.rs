@@ -1,5 +1,6 @@
 //! Finding profiles and templates: by path, in the store's folder, in the user's folder, or built in.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,7 +8,7 @@ use std::str::FromStr;
 use orch_core::id::Slug;
 
 use super::brief::{BriefTemplate, TemplateError};
-use super::builtin::built_in_profile;
+use super::builtin::{BUILT_IN, built_in_profile};
 use super::error::{InvalidProfileReference, ProfileError, ProfileOrigin};
 use super::limit;
 use super::profile::{Profile, TemplateSource};
@@ -77,6 +78,19 @@ impl ProfileRegistry {
             }
             ProfileReference::Name(name) => self.load_by_name(name),
         }
+    }
+
+    /// Lists the names of the profiles that can be found by name.
+    #[must_use]
+    pub fn list_names(&self) -> BTreeSet<Slug> {
+        let built_in = BUILT_IN.iter().filter_map(|(name, _)| Slug::new(name).ok());
+        let folders = self.folders.iter().filter_map(|folder| folder.join("profiles").read_dir().ok());
+        let files = folders.flatten().flatten().filter_map(|entry| {
+            let path = entry.path();
+            let is_profile = path.extension().is_some_and(|extension| extension == "toml");
+            Slug::new(path.file_stem().filter(|_| is_profile)?.to_str()?).ok()
+        });
+        built_in.chain(files).collect()
     }
 
     /// Loads the template of a profile's briefs: its own, or else one in a folder, or else the built-in one.

@@ -19,6 +19,7 @@ pub mod integrate;
 pub mod land;
 pub mod log;
 pub mod meter;
+pub mod profile;
 pub mod ps;
 pub mod ready;
 pub mod recall;

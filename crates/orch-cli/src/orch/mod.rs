@@ -23,6 +23,7 @@ mod meter;
 #[cfg(test)]
 mod parity;
 mod prime;
+mod profile;
 mod ps;
 mod ready;
 mod recall;
@@ -105,6 +106,7 @@ enum OrchCommand {
     Report(report::ReportArgs),
     Review(review::ReviewArgs),
     Drive(Box<drive::DriveArgs>),
+    Profile(profile::ProfileArgs),
     Ps(ps::PsArgs),
     Stop(stop::StopArgs),
     Worktree(worktree::WorktreeArgs),
@@ -164,6 +166,7 @@ impl CliProgram for OrchCli {
             OrchCommand::Report(args) => report::run(args, context),
             OrchCommand::Review(args) => review::run(args, context),
             OrchCommand::Drive(args) => drive::run(*args, context),
+            OrchCommand::Profile(args) => profile::run(args, context),
             OrchCommand::Ps(args) => ps::run(args, context),
             OrchCommand::Stop(args) => stop::run(args, context),
             OrchCommand::Worktree(args) => worktree::run(args, context),

@@ -18,6 +18,7 @@ pub mod land;
 pub mod log;
 pub mod meter;
 pub mod plan;
+pub mod profile;
 pub mod reconcile;
 pub mod request;
 pub mod review;

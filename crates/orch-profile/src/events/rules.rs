@@ -25,8 +25,8 @@ pub struct EventRules {
     failure: Vec<FailureRule>,
     #[serde(default)]
     until: Vec<TextRule>,
-    pub(super) tokens: Option<TokenRule>,
-    pub(super) cost: Option<CostRule>,
+    pub(crate) tokens: Option<TokenRule>,
+    pub(crate) cost: Option<CostRule>,
 }
 
 /// The format of a client's output.

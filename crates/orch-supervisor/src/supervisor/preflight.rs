@@ -8,9 +8,9 @@ use orch_core::run::Run;
 
 use super::worker_pool::WorkerPool;
 use orch_inbox::{Error, Session};
-use orch_process::disk;
+use orch_process::{EnvironmentVariables, disk};
 use orch_process::limit::DISK_FLOOR_BYTES;
-use orch_profile::ProfileReference;
+use orch_profile::{Profile, ProfileReference};
 use orch_query::doctor::FindingSeverity;
 use orch_scheduler::lookup;
 use orch_workspace::checks::{self, CheckSubject};
@@ -126,25 +126,29 @@ fn check_program(session: &Session, crew: &WorkerPool, name: &Slug, reference: &
         Err(error) => return PreflightFinding::new(&check, FindingSeverity::Error, format!("{error}.")),
     };
     let word = profile.command.program_text();
-    let own_path = profile.settings.sets_variable("PATH");
-    let found = if word.contains('{') || (word.contains('/') && !word.starts_with('/')) || own_path {
-        // Its location depends on the worktree or on the worker's `PATH`.
-        return PreflightFinding::new(
-            &check,
-            FindingSeverity::Ok,
-            format!("{word} is searched when a worker is started."),
-        );
-    } else if word.contains('/') {
+    let (level, message) = match is_program_found(session.world().environment(), &profile) {
+        None => (FindingSeverity::Ok, format!("{word} is searched when a worker is started.")),
+        Some(true) => (FindingSeverity::Ok, format!("{word} was found.")),
+        Some(false) if word.contains('/') => (FindingSeverity::Error, format!("{word} does not exist.")),
+        Some(false) => (FindingSeverity::Error, format!("{word} is not on the PATH.")),
+    };
+    PreflightFinding::new(&check, level, message)
+}
+
+/// Returns whether the program of a profile is installed; `None` where that depends on the worktree or on the worker's
+/// own `PATH`.
+#[must_use]
+pub fn is_program_found(environment: &EnvironmentVariables, profile: &Profile) -> Option<bool> {
+    let word = profile.command.program_text();
+    let is_relative = word.contains('/') && !word.starts_with('/');
+    if word.contains('{') || is_relative || profile.settings.sets_variable("PATH") {
+        return None;
+    }
+    Some(if word.contains('/') {
         Path::new(&word).is_file()
     } else {
-        session.world().environment().find_program(&word).is_some()
-    };
-    if found {
-        PreflightFinding::new(&check, FindingSeverity::Ok, format!("{word} was found."))
-    } else {
-        let problem = if word.contains('/') { "does not exist" } else { "is not on the PATH" };
-        PreflightFinding::new(&check, FindingSeverity::Error, format!("{word} {problem}."))
-    }
+        environment.find_program(&word).is_some()
+    })
 }
 
 /// Checks that a worktree can be made, and that the run's setup and checks pass on its base commit.

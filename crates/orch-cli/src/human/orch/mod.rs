@@ -16,6 +16,7 @@ mod land;
 pub(crate) mod live;
 mod log;
 mod meter;
+mod profile;
 mod review;
 mod run;
 mod state;
