@@ -13,6 +13,7 @@ use orch_inbox::show::show_thread;
 use orch_inbox::{Error, Session};
 use orch_process::TrustRecord;
 use orch_process::ownership::FileOwner;
+use orch_process::presence::use_presence_folder;
 use orch_process::trust::{NEW_STORE, TrustedKind, TrustedPath};
 use orch_profile::ProfileRegistry;
 use orch_scheduler::{AttemptSelector, TaskSelector, meter};
@@ -24,6 +25,9 @@ use crate::environment::{self, IsolatedEnvironment, VariableSource};
 use crate::error::AppError;
 use crate::relay::RelayClient;
 use crate::values;
+
+/// The folder beside a store in which processes give signs that they live.
+const PRESENCE_FOLDER: &str = "processes";
 
 /// How a door finds the agent who calls it.
 #[derive(Clone, Copy, Debug)]
@@ -372,7 +376,7 @@ impl App<'_> {
         let location = self.find_store()?;
         self.check_trust(&location)?;
         let (text, options) = (location_text(&location), self.open_options());
-        Ok((move || Session::open(&location, options), text))
+        Ok((move || open_session(&location, options), text))
     }
 
     /// Opens the store and gives the connection away, for an operation that closes it early to free memory and files.
@@ -405,7 +409,7 @@ impl App<'_> {
 
     /// Opens the store at a location besides the call's own.
     pub(crate) fn open_session_at(&self, location: &StoreLocation) -> Result<Session, AppError> {
-        let open = || Ok(Session::open(location, self.open_options())?);
+        let open = || Ok(open_session(location, self.open_options())?);
         self.open_trusted(location, open, |session| session)
     }
 
@@ -547,6 +551,13 @@ pub(crate) fn location_text(location: &StoreLocation) -> String {
 /// Returns the error of settings that cannot be written.
 pub(crate) fn settings_error(error: &std::io::Error) -> AppError {
     AppError::new(ErrorCode::NotPermitted, format!("Your settings cannot be written: {error}."))
+}
+
+/// Opens a store. Processes of other containers that use it see this one by the signs beside it.
+fn open_session(location: &StoreLocation, options: OpenOptions) -> Result<Session, Error> {
+    let session = Session::open(location, options)?;
+    use_presence_folder(&session.store_folder().join(PRESENCE_FOLDER));
+    Ok(session)
 }
 
 /// Returns the working folder.

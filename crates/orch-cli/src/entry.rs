@@ -38,7 +38,9 @@ pub fn run_to_exit_code<P: CliProgram>() -> ExitCode {
     let name = OsString::from(P::IDENTITY.program);
     // The program's own name is fixed, so that help and hints do not depend on the executable's path.
     let arguments: Vec<OsString> = std::iter::once(name).chain(std::env::args_os().skip(1)).collect();
-    ExitCode::from(run_with_arguments::<P>(&arguments, &ProcessEnvironment))
+    let status = run_with_arguments::<P>(&arguments, &ProcessEnvironment);
+    orch_app::withdraw_presence();
+    ExitCode::from(status)
 }
 
 fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn VariableSource) -> u8 {

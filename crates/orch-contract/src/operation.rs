@@ -15,6 +15,11 @@ pub fn failure_message(failed: &FailedOperation) -> String {
         (Some(attempt), effect) if stuck_scope(effect) != StuckScope::Run => attempt.to_string(),
         _ => failed.run.to_string(),
     };
+    if let (OperationFaultCause::Unseen, Some(until)) = (failed.failure.cause, failed.retry_at) {
+        let what = effect_phrase(failed.effect);
+        let until = UtcTimestamp(until);
+        return format!("{what} {subject} is believed to be under way until {until}: {}", failed.failure.message);
+    }
     let text = format!("{} {subject} failed: {}", effect_phrase(failed.effect), failed.failure.message);
     match failed.retry_at {
         Some(at) => format!("{text} It will be retried at {}.", UtcTimestamp(at)),
@@ -58,6 +63,7 @@ pub(crate) fn remedy_command(cause: OperationFaultCause, path: Option<&str>) -> 
         OperationFaultCause::StoreBusy
         | OperationFaultCause::StoreUnavailable
         | OperationFaultCause::HubUnreachable
+        | OperationFaultCause::Unseen
         | OperationFaultCause::Other => None,
     }
 }

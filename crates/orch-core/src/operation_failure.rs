@@ -23,6 +23,8 @@ named_enum! {
         StoreUnavailable = "store_unavailable",
         /// The hub, or the network to it, cannot be reached.
         HubUnreachable = "hub_unreachable",
+        /// A process that cannot be seen may be at work on it.
+        Unseen = "unseen",
         /// Permissions do not allow it.
         NotPermitted = "not_permitted",
         /// A lock file is left.
@@ -43,7 +45,11 @@ impl OperationFaultCause {
     #[must_use]
     pub fn counts(self) -> bool {
         match self {
-            Self::DiskFull | Self::StoreBusy | Self::StoreUnavailable | Self::HubUnreachable => false,
+            Self::DiskFull
+            | Self::StoreBusy
+            | Self::StoreUnavailable
+            | Self::HubUnreachable
+            | Self::Unseen => false,
             Self::NotPermitted
             | Self::Locked
             | Self::GitMissing

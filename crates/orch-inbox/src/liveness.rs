@@ -6,6 +6,7 @@ use orch_store::Transaction;
 use orch_store::table::worker;
 
 use crate::{Error, Session};
+use orch_process::presence::{ProcessLiveness, process_liveness};
 use orch_process::{ProcessIdentity, host_id, request_termination};
 
 /// The environment variable that marks the processes of a worker.
@@ -16,7 +17,7 @@ pub const TAG: &str = "ORCH_WORKER";
 pub enum WrapperLiveness {
     /// It runs on this host.
     Alive(ProcessIdentity),
-    /// It ran on this host and has ended.
+    /// It has ended.
     Dead,
     /// It belongs to another host.
     Elsewhere,
@@ -26,7 +27,10 @@ pub enum WrapperLiveness {
 #[must_use]
 pub fn wrapper_liveness(row: &Worker) -> WrapperLiveness {
     if row.host != host_id() {
-        return WrapperLiveness::Elsewhere;
+        return match process_liveness(&row.host, &row.process) {
+            ProcessLiveness::Dead => WrapperLiveness::Dead,
+            ProcessLiveness::Alive | ProcessLiveness::Elsewhere => WrapperLiveness::Elsewhere,
+        };
     }
     match row.process.parse::<ProcessIdentity>() {
         Ok(process) if process.is_alive() => WrapperLiveness::Alive(process),

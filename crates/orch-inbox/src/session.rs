@@ -17,7 +17,8 @@ use orch_store::{Fault, HostProbe, Store, StoreLocation, StoreOptions, Transacti
 use crate::clock::{Clock, SystemClock};
 use crate::world::HostEnvironment;
 use crate::{Error, token, wake};
-use orch_process::{EnvironmentVariables, ProcessIdentity, host_id, host_name, user_name};
+use orch_process::presence::{ProcessLiveness, process_liveness};
+use orch_process::{EnvironmentVariables, host_id, host_name, user_name};
 
 /// An open store with everything that an operation needs.
 pub struct Session {
@@ -64,7 +65,7 @@ impl OpenOptions {
 
 /// Returns whether a process of this host is alive; of another host that cannot be known.
 fn is_process_alive(host: &str, process: &str) -> bool {
-    host == host_id() && process.parse().is_ok_and(ProcessIdentity::is_alive)
+    process_liveness(host, process) == ProcessLiveness::Alive
 }
 
 /// Returns the warning that belongs to the answers of a store that is not where it was recorded.

@@ -27,6 +27,7 @@ mod memory_limit;
 pub mod ownership;
 mod pidfd;
 mod poll;
+pub mod presence;
 pub mod private_file;
 pub(crate) mod proc_stat;
 mod process_loop;

@@ -17,7 +17,7 @@ use orch_store::page::PageRequest;
 use orch_store::table::{agent, attempt, message, task as task_table, thread, worktree};
 
 use crate::cooldowns::list_waiting_for_profiles;
-use crate::failed_operations::list_failed_operations;
+use crate::failed_operations::{list_believed_operations, list_failed_operations};
 use orch_inbox::missing_message;
 use orch_inbox::page::{offset_cursor, parse_offset};
 use orch_inbox::{Error, Session};
@@ -106,6 +106,7 @@ fn load_blockers(
         blocked.questions = open.load_messages_and_summarize(tx, now)?;
         let mut operations = list_failed_operations(tx, &runs.iter().collect::<Vec<_>>())?;
         operations.retain(|operation| operation.stuck);
+        operations.extend(list_believed_operations(tx, &runs, now)?);
         let total = operations.len() as u64;
         blocked.stuck_total += total;
         blocked.operations = window.take_from_list(operations, total);

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use orch_core::attempt::Attempt;
 use orch_core::effect::{Effect, EffectKind, PendingEffect};
 use orch_core::id::{AttemptId, AttemptName, RunId, TaskId};
-use orch_core::operation_failure::FailedOperation;
+use orch_core::operation_failure::{FailedOperation, OperationFailure, OperationFaultCause};
 use orch_core::run::Run;
 use orch_core::task::{Task, TaskState, decide};
+use orch_core::time::Time;
+use orch_scheduler::perform::effect_lease;
 use orch_store::Transaction;
 use orch_store::table::{attempt, effect, task as task_table};
 
@@ -68,6 +70,40 @@ pub(crate) fn list_failed_operations_of_task(
         if concerns_task {
             found.extend(failed_operation(run, effect, decide::attempt_name(task)));
         }
+    }
+    Ok(found)
+}
+
+/// Lists the operations of some runs whose performer gives no sign of life and is believed to live for a while.
+pub(crate) fn list_believed_operations(
+    tx: &mut Transaction<'_>,
+    runs: &[Run],
+    now: Time,
+) -> Result<Vec<FailedOperation>, Error> {
+    let mut found = Vec::new();
+    for pending in effect::list_pending(tx, None)? {
+        let run = runs.iter().find(|run| run.id == pending.run);
+        let Some((run, until)) = run.zip(effect_lease::believed_until(&pending, now)) else { continue };
+        let attempt = match subject_attempt(&pending) {
+            Some(id) => attempt::load(tx, id)?.map(|attempt| attempt.name),
+            None => None,
+        };
+        let message = "its process belongs to another host or container and cannot be seen.";
+        found.push(FailedOperation {
+            effect: pending.effect.kind(),
+            run: run.name.clone(),
+            attempt,
+            stuck: false,
+            retry_at: Some(until),
+            failure: OperationFailure {
+                cause: OperationFaultCause::Unseen,
+                message: message.to_owned(),
+                command: None,
+                exit_status: None,
+                last_lines: Vec::new(),
+                path: None,
+            },
+        });
     }
     Ok(found)
 }

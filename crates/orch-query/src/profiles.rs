@@ -34,7 +34,8 @@ pub fn load_profile_activity(session: &mut Session) -> Result<BTreeMap<Slug, Pro
         }
         for cooldown in profile_cooldown::list_all(tx)? {
             if cooldown.is_active(now) {
-                found.entry(cooldown.profile.clone()).or_default().cooldown = Some(cooldown);
+                let profile = found.entry(cooldown.profile.clone()).or_default();
+                profile.cooldown = Some(cooldown);
             }
         }
         Ok(found)

@@ -13,7 +13,8 @@ use orch_store::table::{attempt, thread, worker};
 use orch_inbox::liveness::{self, WrapperLiveness};
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
-use orch_process::{ProcessIdentity, host_id, request_termination};
+use orch_process::presence::{ProcessLiveness, process_liveness};
+use orch_process::{ProcessIdentity, request_termination};
 use orch_scheduler::orphaned;
 use orch_scheduler::{lookup, run as run_operation};
 
@@ -118,8 +119,11 @@ fn list_supervisors(tx: &mut Transaction<'_>, only: Option<RunId>) -> Result<Vec
             Some(id) => orch_store::table::run::load(tx, id)?.map(|run| run.name),
             None => None,
         };
-        let process = row.process.parse::<ProcessIdentity>().ok();
-        let alive = (row.host == host_id()).then(|| process.is_some_and(ProcessIdentity::is_alive));
+        let alive = match process_liveness(&row.host, &row.process) {
+            ProcessLiveness::Alive => Some(true),
+            ProcessLiveness::Dead => Some(false),
+            ProcessLiveness::Elsewhere => None,
+        };
         shown.push(SupervisorProcess { run, pid: parse_pid(&row.process), alive, row });
     }
     Ok(shown)

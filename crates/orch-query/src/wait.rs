@@ -14,7 +14,7 @@ use orch_store::table::{agent, event, run as run_table, supervisor, task as task
 use orch_inbox::error::WaitTarget;
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
-use orch_process::{ProcessIdentity, host_id};
+use orch_process::presence::{ProcessLiveness, process_liveness};
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::lookup;
 
@@ -120,7 +120,7 @@ impl LeadFilter {
     fn load(tx: &mut Transaction<'_>, run: RunId) -> Result<Self, Error> {
         let is_driven = supervisor::list_all(tx)?.iter().any(|row| {
             row.run.is_none_or(|driven| driven == run)
-                && (row.host != host_id() || row.process.parse().is_ok_and(ProcessIdentity::is_alive))
+                && process_liveness(&row.host, &row.process) != ProcessLiveness::Dead
         });
         Ok(Self { run: run_table::load(tx, run)?, is_driven })
     }

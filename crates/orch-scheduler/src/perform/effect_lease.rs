@@ -22,11 +22,12 @@ use crate::perform::stuck;
 use orch_inbox::failure::describe_failure;
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
+use orch_process::presence::{ProcessLiveness, process_liveness, show_presence};
 use orch_process::{ProcessIdentity, host_id};
 use orch_workspace::check_cache::CheckReuse;
 
-/// How long a holder on another host is believed to be alive.
-const LEASE_LENGTH: TimeSpan = TimeSpan::from_hours(4);
+/// How long a holder is believed to be alive that gives no sign of it: one of another host or container.
+const LEASE_LENGTH: TimeSpan = TimeSpan::from_minutes(15);
 
 /// How long a command waits for another process that performs the effect it needs.
 const WAIT_MAX: TimeSpan = TimeSpan::from_hours(4);
@@ -215,6 +216,13 @@ pub fn is_unheld(effect: &PendingEffect, now: Time) -> bool {
     is_free(effect.holder.as_ref(), holder_liveness, now)
 }
 
+/// Returns until when an effect's holder is believed to live that gives no sign of it.
+#[must_use]
+pub fn believed_until(effect: &PendingEffect, now: Time) -> Option<Time> {
+    let holder = effect.holder.as_ref().filter(|holder| holder.until > now)?;
+    (holder_liveness(holder) == HolderLiveness::Elsewhere).then_some(holder.until)
+}
+
 /// The error of a command that meets another process at an effect.
 fn held_elsewhere(tx: &mut Transaction<'_>, effect: EffectKind, run: RunId) -> Result<Error, Error> {
     Ok(match run_table::load(tx, run)? {
@@ -224,6 +232,7 @@ fn held_elsewhere(tx: &mut Transaction<'_>, effect: EffectKind, run: RunId) -> R
 }
 
 fn own_holder(now: Time) -> EffectHolder {
+    show_presence();
     EffectHolder {
         host: host_id().to_owned(),
         process: ProcessIdentity::of_current_process().to_string(),
@@ -232,12 +241,10 @@ fn own_holder(now: Time) -> EffectHolder {
 }
 
 fn holder_liveness(holder: &EffectHolder) -> HolderLiveness {
-    if holder.host != host_id() {
-        return HolderLiveness::Elsewhere;
-    }
-    match holder.process.parse::<ProcessIdentity>() {
-        Ok(process) if process.is_alive() => HolderLiveness::Alive,
-        _ => HolderLiveness::Dead,
+    match process_liveness(&holder.host, &holder.process) {
+        ProcessLiveness::Alive => HolderLiveness::Alive,
+        ProcessLiveness::Dead => HolderLiveness::Dead,
+        ProcessLiveness::Elsewhere => HolderLiveness::Elsewhere,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Processes that work, supervisors that start them, and profiles that rest.
 
+use orch_core::cooldown::{CooldownCause, ProfileCooldown};
 use orch_core::id::{RunId, ThreadId};
 use orch_core::thread::{AttemptReference, ThreadStatus};
 use orch_core::time::{Time, TimeSpan};
 use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
 use orch_store::Store;
-use orch_store::table::profile_cooldown::{self, ProfileCooldown};
+use orch_store::table::profile_cooldown;
 use orch_store::table::supervisor::{self, Supervisor};
 use orch_store::table::{attempt, thread, worker};
 
@@ -128,10 +129,15 @@ fn supervisors(store: &mut Store, run: RunId) {
 fn profile_cooldowns(store: &mut Store) {
     let rest = |profile: &str, until, failures| ProfileCooldown {
         profile: test_slug(profile),
+        cause: CooldownCause::Quota,
+        since: NOW,
         until,
-        failures,
+        told_by_provider: until.is_some(),
+        episodes: failures,
+        quick_failures: failures + 1,
         reason: until.map(|_| "No quota.".to_owned()),
-        at: NOW,
+        run: until.map(|_| RunId(7)),
+        over: until.is_none(),
     };
     assert_eq!(read_store(store, |tx| profile_cooldown::load(tx, &test_slug("claude"))), None);
     for row in [rest("codex", None, 1), rest("claude", None, 1), rest("claude", Some(Time(9_000)), 2)] {

@@ -2,22 +2,25 @@
 
 use orch_core::id::RunId;
 use orch_inbox::{Error, Session};
+use orch_process::presence::{
+    ProcessLiveness, process_liveness, show_presence, sweep_presence_folders,
+};
 use orch_process::{ProcessIdentity, host_id};
 use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
 use orch_store::table::supervisor::{self, Supervisor};
 
-/// Records this process as a supervisor, and removes those of this host that no longer run.
+/// Records this process as a supervisor, and removes those that no longer run.
 pub(super) fn register_supervisor(
     session: &mut Session,
     run: Option<RunId>,
     log: Option<String>,
 ) -> Result<(), Error> {
+    show_presence();
+    sweep_presence_folders();
     session.write(WriteDurability::Process, |tx, now| {
         for other in supervisor::list_all(tx)? {
-            let dead = other.host == host_id()
-                && !other.process.parse::<ProcessIdentity>().is_ok_and(ProcessIdentity::is_alive);
-            if dead {
+            if process_liveness(&other.host, &other.process) == ProcessLiveness::Dead {
                 supervisor::delete(tx, &other.process)?;
             }
         }

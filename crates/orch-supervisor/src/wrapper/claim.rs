@@ -10,6 +10,7 @@ use orch_core::time::{Time, TimeSpan};
 use orch_core::worker::Worker;
 use orch_inbox::claim::{ClaimOutcome, ClaimRequest, claim_with_hook};
 use orch_inbox::{Error, Response, Session, token};
+use orch_process::presence::show_presence;
 use orch_process::{ProcessIdentity, host_id};
 use orch_profile::{SessionTotals, session_uuid};
 use orch_store::Transaction;
@@ -77,6 +78,7 @@ fn claim_and_record(
     config: &WrapperConfig<'_>,
     request: &ClaimRequest,
 ) -> Result<ClaimedWork, Error> {
+    show_presence();
     let tag = random_uuid()?;
     let folder = session.store_folder().to_owned();
     let mut recorded = None;

@@ -10,6 +10,7 @@ use orch_inbox::{Error, Session, failure, kept_report, wake};
 use orch_process::worker::{
     OutputLine, TickDecision, WorkerObserver, WorkerResult, WorkerTiming, run_worker,
 };
+use orch_process::presence::show_presence;
 use orch_process::{SecretValues, Tag, WorkerCommand};
 use orch_profile::ClientSummary;
 use orch_store::{Transaction, TxEnd};
@@ -54,6 +55,7 @@ pub fn run_claimed_work(
     mut config: WrapperConfig<'_>,
     mut work: ClaimedWork,
 ) -> Result<WrapperOutcome, SupervisorError> {
+    show_presence();
     let _relay = relay::serve_relay(&config, &mut work)?;
     let mut cause = StartCause::Claimed;
     for _ in 0..STARTS_MAX {
