@@ -271,7 +271,9 @@ impl ReasonView {
 #[must_use]
 pub fn cooldown_message(cooldown: &ProfileCooldown) -> String {
     let until = match cooldown.until {
-        Some(until) if cooldown.told_by_provider => format!(" until {}, as its provider says", UtcTimestamp(until)),
+        Some(until) if cooldown.told_by_provider => {
+            format!(" until {}, as its provider says", UtcTimestamp(until))
+        }
         Some(until) => format!(" until {}", UtcTimestamp(until)),
         None => String::new(),
     };

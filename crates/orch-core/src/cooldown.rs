@@ -108,7 +108,8 @@ pub fn after_provider_failure(
         return (extended, false);
     }
     // A worker from before the episode that meets it late does not make the next one longer.
-    let is_straggler = |before: &&ProfileCooldown| before.until.is_some() && failure.started_at <= before.since;
+    let is_straggler =
+        |before: &&ProfileCooldown| before.until.is_some() && failure.started_at <= before.since;
     let straggles = before.filter(is_straggler).is_some();
     let earlier = before.map_or(0, |before| before.episodes);
     let episodes = if straggles { earlier.max(1) } else { earlier.saturating_add(1) };
@@ -247,7 +248,11 @@ mod tests {
         let during = after_work(&cooldown, Time(0), Time(20));
         assert_eq!(during, Some(cooldown.clone()), "another worker finishes during the cooldown");
         let late = Time(100 * SECOND);
-        assert_eq!(after_work(&cooldown, Time(0), late), Some(cooldown.clone()), "it began before the episode");
+        assert_eq!(
+            after_work(&cooldown, Time(0), late),
+            Some(cooldown.clone()),
+            "it began before the episode"
+        );
         assert_eq!(after_work(&cooldown, Time(50 * SECOND), late), None);
     }
 

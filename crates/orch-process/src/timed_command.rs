@@ -103,7 +103,10 @@ mod tests {
             let environment = EnvironmentVariables::inherit_sanitized();
             read_first_line(&words, folder.path(), &environment, Duration::from_secs(seconds))
         };
-        assert_eq!(read("echo ' 1.2.3 (client) '; echo more; sleep 100", 60).as_deref(), Some("1.2.3 (client)"));
+        assert_eq!(
+            read("echo ' 1.2.3 (client) '; echo more; sleep 100", 60).as_deref(),
+            Some("1.2.3 (client)")
+        );
         assert_eq!(read("printf 7", 60).as_deref(), Some("7"));
         assert_eq!(read("exit 3", 60), None);
         assert_eq!(read("sleep 100; echo late", 0), None);

@@ -89,7 +89,8 @@ impl ActiveCooldowns {
                     && run.counts.in_state(TaskState::Running) == 0
             }
         };
-        let reason = |cooldown: &ProfileCooldown| NotReadyReason::ProfileUnavailable(Box::new(cooldown.clone()));
+        let reason =
+            |cooldown: &ProfileCooldown| NotReadyReason::ProfileUnavailable(Box::new(cooldown.clone()));
         self.0.iter().filter(concerns).map(reason).collect()
     }
 }

@@ -7,8 +7,8 @@ use orch_core::time::Time;
 use orch_store::Transaction;
 use orch_store::table::attempt;
 
-use crate::{blocked, cooldowns};
 use crate::failed_operations::list_failed_operations_of_task;
+use crate::{blocked, cooldowns};
 use orch_inbox::{Error, Session};
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::run_branch::notice_branch_moves;

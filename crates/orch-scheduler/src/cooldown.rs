@@ -1,13 +1,15 @@
 //! The cooldowns of profiles, as recorded in the transactions that end workers, and as ended by time or by a person.
 
-use orch_core::cooldown::{ProfileCooldown, ProfileFailure, after_provider_failure, after_quick_failure, after_work};
+use orch_core::cooldown::{
+    ProfileCooldown, ProfileFailure, after_provider_failure, after_quick_failure, after_work,
+};
 use orch_core::event::{EventDatum, EventKind, EventSubject, NewEvent};
 use orch_core::id::Slug;
 use orch_core::time::Time;
 use orch_store::Transaction;
+use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
 use orch_store::table::{event, profile_cooldown};
-use orch_store::TxEnd;
 
 use crate::operation::Operation;
 use orch_inbox::{Error, Receipt, Response, Session};

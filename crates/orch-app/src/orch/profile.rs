@@ -109,7 +109,8 @@ impl App<'_> {
             let loaded = registry.load_profile(&ProfileReference::Name(name.clone()));
             let activity = activity.get(&name).cloned().unwrap_or_default();
             let view = profile_view(&name, loaded.as_ref(), &environment, activity);
-            let is_known = view.command_found == Some(true) && view.program.as_deref().is_some_and(is_known_client);
+            let is_known =
+                view.command_found == Some(true) && view.program.as_deref().is_some_and(is_known_client);
             programs.push(view.program.clone().filter(|_| is_known));
             views.push(view);
         }

@@ -130,9 +130,7 @@ fn status_response(status: &RunOverview) -> StatusResponse {
         counts: TaskCountsView::from_counts(&status.run.counts),
         active: active.collect(),
         questions: status.questions.iter().map(question_view).collect(),
-        stuck: (status.stuck.iter().map(StuckTaskView::from_operation))
-            .chain(waiting)
-            .collect(),
+        stuck: (status.stuck.iter().map(StuckTaskView::from_operation)).chain(waiting).collect(),
         ready: status.ready.iter().map(short_task_view).collect(),
         failed: failed.collect(),
         clashes: status.clashes.iter().map(clash_view).collect(),

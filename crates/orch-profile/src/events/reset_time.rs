@@ -42,7 +42,9 @@ impl ResetTime {
             Value::String(text) => {
                 let text = text.trim();
                 let number = text.parse::<f64>().ok().and_then(Self::from_number);
-                number.or_else(|| TimeSpan::parse(text).ok().map(Self::In)).or_else(|| Self::find_in_text(text))
+                number
+                    .or_else(|| TimeSpan::parse(text).ok().map(Self::In))
+                    .or_else(|| Self::find_in_text(text))
             }
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         }
@@ -51,7 +53,10 @@ impl ResetTime {
     fn from_number(number: f64) -> Option<Self> {
         let to_ms = |factor: f64| {
             let ms = (number * factor).round();
-            #[expect(clippy::cast_possible_truncation, reason = "the range is checked before the cast is used")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the range is checked before the cast is used"
+            )]
             (1.0..4e15).contains(&ms).then_some(ms as i64)
         };
         if number < SECONDS_MAX {
@@ -71,7 +76,8 @@ impl ResetTime {
         if let Some(span) = in_words {
             return Some(Self::In(span));
         }
-        let parts = text.split(|part: char| part.is_whitespace() || matches!(part, '|' | '(' | ')' | '"' | ','));
+        let parts =
+            text.split(|part: char| part.is_whitespace() || matches!(part, '|' | '(' | ')' | '"' | ','));
         parts.map(|part| part.trim_end_matches(['.', ';', '!'])).find_map(read_timestamp)
     }
 }

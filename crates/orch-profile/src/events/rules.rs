@@ -61,7 +61,8 @@ impl EventRules {
         by_rule.or_else(|| {
             let (rule, failure) =
                 self.failure.iter().find_map(|rule| Some((rule, rule.find_failure(event)?)))?;
-            let by_field = rule.0.until.iter().find_map(|path| ResetTime::from_value(path.find_value(event)?));
+            let by_field =
+                rule.0.until.iter().find_map(|path| ResetTime::from_value(path.find_value(event)?));
             by_field.or_else(|| ResetTime::find_in_text(&failure.text))
         })
     }

@@ -16,8 +16,15 @@ use orch_testkit::TestSession;
 use orch_testkit::test_session::{new_task, parse_slug, task_ref, whole_page};
 
 /// Tables and indexes with few rows, which may be scanned: open runs, dirty threads, claimed threads, agents, the clock, delays.
-const SHORT: [&str; 7] =
-    ["run_unfinished", "thread_news", "thread_held", "agent", "store_clock", "task_backoff", "profile_cooldown"];
+const SHORT: [&str; 7] = [
+    "run_unfinished",
+    "thread_news",
+    "thread_held",
+    "agent",
+    "store_clock",
+    "task_backoff",
+    "profile_cooldown",
+];
 
 /// Returns whether a step of a plan scans something that grows with the store.
 fn scans_table(statement: &str, step: &str) -> bool {

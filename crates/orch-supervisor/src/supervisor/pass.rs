@@ -16,9 +16,9 @@ use super::config::{DriveConfig, DriveUntil};
 use super::dispatch::RunDispatch;
 use super::initial_pause::InitialPauses;
 use super::scope::DriveScope;
-use super::takeover::take_over_unclaimed;
 use super::snapshot::{PassSnapshot, RunSnapshot, SnapshotOptions};
 use super::stop_reason::StopReason;
+use super::takeover::take_over_unclaimed;
 
 /// The retry interval while a process that has recorded its end is about to exit.
 const EXIT_POLL: Duration = Duration::from_millis(10);

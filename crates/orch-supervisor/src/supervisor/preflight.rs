@@ -8,8 +8,8 @@ use orch_core::run::Run;
 
 use super::worker_pool::WorkerPool;
 use orch_inbox::{Error, Session};
-use orch_process::{EnvironmentVariables, disk};
 use orch_process::limit::DISK_FLOOR_BYTES;
+use orch_process::{EnvironmentVariables, disk};
 use orch_profile::{Profile, ProfileReference};
 use orch_query::doctor::FindingSeverity;
 use orch_scheduler::lookup;

@@ -2,9 +2,7 @@
 
 use orch_core::id::RunId;
 use orch_inbox::{Error, Session};
-use orch_process::presence::{
-    ProcessLiveness, process_liveness, show_presence, sweep_presence_folders,
-};
+use orch_process::presence::{ProcessLiveness, process_liveness, show_presence, sweep_presence_folders};
 use orch_process::{ProcessIdentity, host_id};
 use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;

@@ -7,9 +7,10 @@ use orch_core::check::CheckPolicy;
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
+use orch_core::refusal::Refusal;
 use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy, RunEdit};
 use orch_core::shell;
-use orch_inbox::Response;
+use orch_inbox::{Error, Response};
 use orch_scheduler::plan::{TaskPlan, add_plan};
 use orch_scheduler::rm::remove_run;
 use orch_scheduler::run::{NewRun, create_run, show_run};
@@ -46,18 +47,24 @@ impl App<'_> {
         self.require_outside_attempts(path)?;
         let session = self.session()?;
         let page = PageRequest { limit: 1, after: None };
-        let exists = show_run(session, Some(&name), &page).is_ok();
+        let mut exists = show_run(session, Some(&name), &page).is_ok();
         let mut created = None;
         if !exists {
             let new = new_run(&plan, name.clone(), title, base, folder);
-            if let Response::Fresh(run) = create_run(session, None, agent, &new)? {
-                created = Some(run);
+            match create_run(session, None, agent, &new) {
+                Ok(Response::Fresh(run)) => created = Some(run),
+                Ok(Response::Replayed(_)) => {}
+                // Another drive of this plan began at the same moment.
+                Err(Error::Refused(Refusal::RunExists { .. })) => exists = true,
+                Err(error) => return Err(error.into()),
             }
         }
         let run = if exists { plan.run.clone() } else { RunEdit::default() };
-        let tasks = TaskPlan { update: exists, run, ..plan };
+        let tasks = TaskPlan { update: true, run, ..plan };
         if let Err(error) = add_plan(session, None, agent, Some(&name), &tasks) {
-            if exists {
+            let has_tasks =
+                show_run(session, Some(&name), &page).is_ok_and(|shown| shown.run.counts.total() > 0);
+            if exists || has_tasks {
                 return Err(error.into());
             }
             // A run without its plan would conflict with the next try; the first error is the one to report.

@@ -33,7 +33,10 @@ fn workers_that_are_refused_together_are_one_episode_that_the_lead_is_told() {
     let told = events_of_kind(&place, "rate_limited");
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0]["data"]["profile"], "fake");
-    assert_eq!((&told[0]["data"]["cause"], &told[0]["data"]["told_by_provider"]), (&json!("quota"), &json!(true)));
+    assert_eq!(
+        (&told[0]["data"]["cause"], &told[0]["data"]["told_by_provider"]),
+        (&json!("quota"), &json!(true))
+    );
     assert_eq!(told[0]["needs_action"], false);
     assert_eq!(told[0]["next"], json!(["orch profile show fake", "orch profile resume fake"]));
     let until = told[0]["data"]["until"].as_str().unwrap().to_owned();
@@ -126,7 +129,8 @@ fn profiles_share_by_free_slots_in_turn() {
     }
     let printed = place.orch(&["drive", "r", "--profile", "one=2", "--profile", "two=2"]).run();
     assert_eq!(printed.exit, 0, "{printed:?}");
-    let agents: Vec<Value> = (1..=4).map(|number| place.last_attempt(&format!("t{number}"))["agent"].clone()).collect();
+    let agents: Vec<Value> =
+        (1..=4).map(|number| place.last_attempt(&format!("t{number}"))["agent"].clone()).collect();
     assert_eq!(agents, ["one", "two", "one", "two"]);
 }
 
@@ -135,7 +139,8 @@ fn profiles_are_listed_and_unknown_ones_refused() {
     let place = TestEnvironment::with_scripts(&[]);
     place.write_profile("mine", "report = \"tool\"");
     let listed = place.orch(&["profile", "list"]).ok()["profiles"].clone();
-    let names: Vec<&str> = listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert!(["codex", "claude", "shell", "mine"].iter().all(|name| names.contains(name)), "{names:?}");
     let shell = listed.as_array().unwrap().iter().find(|one| one["name"] == "shell").unwrap();
     assert_eq!((&shell["source"], &shell["command_found"]), (&json!("built-in"), &json!(true)));
