@@ -3,27 +3,27 @@
 use std::time::{Duration, Instant};
 
 use orch_core::operation_failure;
-use orch_core::worker::{WorkerEnd, WorkerOutcome};
 use orch_core::time::Time;
+use orch_core::worker::{WorkerEnd, WorkerOutcome};
 use orch_inbox::liveness::TAG;
 use orch_inbox::{Error, Session, failure, kept_report, wake};
+use orch_process::presence::show_presence;
 use orch_process::worker::{
     OutputLine, TickDecision, WorkerObserver, WorkerResult, WorkerTiming, run_worker,
 };
-use orch_process::presence::show_presence;
 use orch_process::{SecretValues, Tag, WorkerCommand};
 use orch_profile::ClientSummary;
-use orch_store::{Transaction, TxEnd};
 use orch_store::driver::WriteDurability;
 use orch_store::table::worker;
+use orch_store::{Transaction, TxEnd};
 
 use super::claim::ClaimedWork;
 use super::config::{LOG_BYTES_MAX, WrapperConfig, WrapperOutcome};
+use super::cooldown::{self, ProfileVerdict};
 use super::end_text::WorkerSaid;
 use super::finish::{self, AwaitedAnswer, FinishOutcome};
 use super::guard::{EndReason, WorkerGuard};
 use super::launch::StartCause;
-use super::cooldown::{self, ProfileVerdict};
 use super::{launch, relay};
 use crate::SupervisorError;
 
