@@ -18,10 +18,7 @@ pub fn failure_message(failed: &FailedOperation) -> String {
     if let (OperationFaultCause::Unseen, Some(until)) = (failed.failure.cause, failed.retry_at) {
         let what = effect_phrase(failed.effect);
         let until = UtcTimestamp(until);
-        return format!(
-            "{what} {subject} is believed to be under way until {until}: {}",
-            failed.failure.message
-        );
+        return format!("{what} {subject} is believed to run until {until}: {}", failed.failure.message);
     }
     let text = format!("{} {subject} failed: {}", effect_phrase(failed.effect), failed.failure.message);
     match failed.retry_at {

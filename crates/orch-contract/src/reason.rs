@@ -118,17 +118,7 @@ impl ReasonView {
                 format!("Its worker asks: {text}"),
                 Some(format!("orch answer {task} TEXT")),
             ),
-            core::NotReadyReason::ProfileUnavailable(cooldown) => (
-                ReasonCode::ProfileUnavailable,
-                cooldown_message(cooldown),
-                Some(match cooldown.cause {
-                    // Only a person knows when the cause is gone.
-                    CooldownCause::Access => format!("orch profile resume {}", cooldown.profile),
-                    CooldownCause::Quota | CooldownCause::Network => {
-                        format!("orch profile show {}", cooldown.profile)
-                    }
-                }),
-            ),
+            core::NotReadyReason::ProfileUnavailable(cooldown) => Self::cooldown_reason(cooldown),
             core::NotReadyReason::OperationFailed(failed) => (
                 ReasonCode::OperationFailed,
                 operation::failure_message(failed),
@@ -179,6 +169,17 @@ impl ReasonView {
             false => format!("orch integrate {run}"),
         };
         (ReasonCode::BranchMoved, message, Some(next))
+    }
+
+    /// Describes a cooldown, with the command that ends or shows it.
+    fn cooldown_reason(cooldown: &ProfileCooldown) -> (ReasonCode, String, Option<String>) {
+        let verb = match cooldown.cause {
+            // Only a person knows when the cause is repaired.
+            CooldownCause::Access => "resume",
+            CooldownCause::Quota | CooldownCause::Network => "show",
+        };
+        let next = format!("orch profile {verb} {}", cooldown.profile);
+        (ReasonCode::ProfileUnavailable, cooldown_message(cooldown), Some(next))
     }
 
     /// Describes a pause, with the command that ends it.

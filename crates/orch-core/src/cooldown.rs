@@ -1,7 +1,7 @@
-//! Cooldowns of profiles: one per profile, however many of its workers its provider refuses at the same time.
+//! Cooldowns of profiles: one per profile, however many workers its provider refuses.
 //!
 //! An episode begins with the first refusal and ends at the time that the provider told, or else after a delay that
-//! doubles from one episode to the next. What its other workers meet meanwhile belongs to the same episode.
+//! doubles from one episode to the next. What its other workers meet meanwhile belongs to that episode.
 
 use crate::id::{RunId, Slug};
 use crate::time::{Time, TimeSpan};
@@ -163,7 +163,7 @@ pub fn after_quick_failure(
     (ProfileCooldown { quick_failures, ..cooldown }, began)
 }
 
-/// Returns what is left of a cooldown after a worker of the profile has worked: nothing, if it was started after the
+/// Returns the cooldown after a worker of the profile has worked: none, if it was started after the
 /// episode began.
 #[must_use]
 pub fn after_work(before: &ProfileCooldown, started_at: Time, now: Time) -> Option<ProfileCooldown> {

@@ -14,8 +14,8 @@ mod named;
 
 pub mod attempt;
 pub mod check;
-pub mod cooldown;
 pub mod commit_trailers;
+pub mod cooldown;
 pub mod dependency;
 pub mod effect;
 pub mod escape;

@@ -24,7 +24,7 @@ pub fn release_thread(
     release_with_hook(session, receipt, thread, token, &mut |_, _, _| Ok(()))
 }
 
-/// Returns the thread to its queue, and lets the hook write in the same transaction what follows from it.
+/// Returns the thread to its queue, and lets the hook write what follows from it in that transaction.
 ///
 /// # Errors
 /// The errors of [`release_thread`], and those of the hook.

@@ -1,4 +1,4 @@
-//! Signs that a process lives, for processes that cannot see it: those of another container on the same file system.
+//! Signs that a process lives, for processes that cannot see it: those of another container that shares a file system.
 //!
 //! A sign is a file, named after the process, whose lock the process holds. The kernel releases the lock when the
 //! process ends, however it ends.
@@ -56,7 +56,7 @@ pub fn show_presence() {
         }
         match create_sign(&folder, &path) {
             Ok(lock) => registry.given.push((path, lock)),
-            // Its store is gone, or is not ours to write; it is not tried again and again.
+            // Its store was removed, or is not ours to write; it is not tried again and again.
             Err(_) => registry.folders.retain(|known| *known != folder),
         }
     }
@@ -164,7 +164,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let signs = folder.path().join("signs");
         let path = signs.join(sign_name("elsewhere", "1-2-3"));
-        assert_eq!(is_sign_held(&path), None, "nobody gave one");
+        assert_eq!(is_sign_held(&path), None, "there is none");
         let lock = create_sign(&signs, &path).unwrap();
         make_old(&path, YOUNG * 2);
         assert_eq!(is_sign_held(&path), Some(true));
@@ -177,7 +177,7 @@ mod tests {
         make_old(&path, OLD / 2);
         assert_eq!(find_presence("elsewhere", "1-2-3"), Some(false));
         sweep_presence_folders();
-        assert!(path.exists(), "somebody may still ask for it");
+        assert!(path.exists(), "others may still ask for it");
         make_old(&path, OLD * 2);
         sweep_presence_folders();
         assert_eq!(find_presence("elsewhere", "1-2-3"), None);

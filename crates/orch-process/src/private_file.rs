@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes a file that only its owner may read, and flushes it; one that exists is replaced as a whole.
 pub fn write_private_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -35,6 +35,12 @@ pub fn read_small_file(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Lists the entries of a folder; none where it does not exist or cannot be read.
+#[must_use]
+pub fn list_folder(folder: &Path) -> Vec<PathBuf> {
+    folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 /// Removes a file; one that does not exist is not an error.

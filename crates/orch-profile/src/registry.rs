@@ -15,6 +15,7 @@ use super::profile::{Profile, TemplateSource};
 use super::read::parse_profile;
 use super::text_file::TextFileKind;
 use orch_process::TrustRecord;
+use orch_process::private_file::list_folder;
 
 /// The file of the template that overrides the built-in one.
 const TEMPLATE: &str = "brief.jinja";
@@ -84,9 +85,8 @@ impl ProfileRegistry {
     #[must_use]
     pub fn list_names(&self) -> BTreeSet<Slug> {
         let built_in = BUILT_IN.iter().filter_map(|(name, _)| Slug::new(name).ok());
-        let folders = self.folders.iter().filter_map(|folder| folder.join("profiles").read_dir().ok());
-        let files = folders.flatten().flatten().filter_map(|entry| {
-            let path = entry.path();
+        let files = self.folders.iter().flat_map(|folder| list_folder(&folder.join("profiles")));
+        let files = files.filter_map(|path| {
             let is_profile = path.extension().is_some_and(|extension| extension == "toml");
             Slug::new(path.file_stem().filter(|_| is_profile)?.to_str()?).ok()
         });

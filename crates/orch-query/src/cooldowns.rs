@@ -51,7 +51,7 @@ pub(crate) fn profile_reasons(
     Ok(cooldowns.reasons_of(run, task, sent_to.get(&task.id)))
 }
 
-/// Returns the tasks whose attempts nobody has claimed, with the agents that they were sent to.
+/// Returns the tasks with an unclaimed attempt, with the agents that they were sent to.
 fn list_unclaimed(tx: &mut Transaction<'_>, run: &Run) -> Result<HashMap<TaskId, Slug>, Error> {
     if run.counts.in_state(TaskState::Dispatched) == 0 {
         return Ok(HashMap::new());

@@ -1,4 +1,4 @@
-//! Moving attempts that nobody has claimed from one profile to another.
+//! Moving unclaimed attempts from one profile to another.
 
 use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::event::EventKind;
@@ -12,7 +12,7 @@ use crate::operation::tool_transaction;
 use crate::unit_of_work::TransitionEvent;
 use orch_inbox::{Error, Session};
 
-/// A request to move attempts that nobody has claimed.
+/// A request to move unclaimed attempts.
 #[derive(Clone, Debug)]
 pub struct RedirectRequest {
     /// The threads of the attempts, in order of preference.

@@ -1,7 +1,5 @@
 //! The time from which a provider takes requests again, as clients tell it: a number, a timestamp, or words in a message.
 
-use std::time::UNIX_EPOCH;
-
 use orch_core::time::{Time, TimeSpan};
 use serde_json::Value;
 
@@ -88,10 +86,28 @@ fn read_timestamp(part: &str) -> Option<ResetTime> {
     if is_epoch {
         return part.parse::<f64>().ok().and_then(ResetTime::from_number);
     }
-    let is_stamp = part.len() >= 20 && part.as_bytes().get(10) == Some(&b'T');
-    let time = is_stamp.then(|| humantime::parse_rfc3339(part).ok())??;
-    let since = time.duration_since(UNIX_EPOCH).ok()?;
-    Some(ResetTime::At(Time(i64::try_from(since.as_millis()).ok()?)))
+    let (day, clock) = part.strip_suffix(['Z', 'z'])?.split_once(['T', 't'])?;
+    let mut numbers = day.splitn(3, '-').map(|number| number.parse::<i64>().ok());
+    let (year, month, day) = (numbers.next()??, numbers.next()??, numbers.next()??);
+    let mut numbers = clock.splitn(3, ':');
+    let (hour, minute) = (numbers.next()?.parse::<i64>().ok()?, numbers.next()?.parse::<i64>().ok()?);
+    // Parts of a second do not matter.
+    let second = numbers.next()?.split('.').next()?.parse::<i64>().ok()?;
+    let is_valid = (1970..10_000).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && (0..24).contains(&hour)
+        && (0..60).contains(&minute)
+        && (0..=60).contains(&second);
+    let seconds = ((days_since_1970(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+    is_valid.then_some(ResetTime::At(Time(seconds * 1_000)))
+}
+
+/// Counts the days from 1970 to a date of the Gregorian calendar, in years that begin in March.
+const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let leap_days = year / 4 - year / 100 + year / 400;
+    year * 365 + leap_days + (month * 153 + 2) / 5 + day - 719_469
 }
 
 /// Parses the beginning of a text as a duration: `30`, `1.5s`, `1h30m`, `2 days and 3 hours`.

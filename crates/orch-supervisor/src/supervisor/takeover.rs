@@ -1,4 +1,4 @@
-//! Free profiles take over attempts that nobody has claimed, where the profile that they were sent to cannot work.
+//! Free profiles take over unclaimed attempts, where the profile that they were sent to cannot work.
 
 use std::collections::BTreeMap;
 

@@ -331,7 +331,7 @@ fn close_claimed_thread(
 
 /// Releases the work, because no attempt failed.
 ///
-/// The same transaction records the end and what it says about the profile, so that the next process that claims the
+/// One transaction also records the end and what it says about the profile, so that the next process that claims the
 /// thread knows both.
 fn release_work(
     session: &mut Session,

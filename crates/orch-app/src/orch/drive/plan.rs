@@ -54,7 +54,7 @@ impl App<'_> {
             match create_run(session, None, agent, &new) {
                 Ok(Response::Fresh(run)) => created = Some(run),
                 Ok(Response::Replayed(_)) => {}
-                // Another drive of this plan began at the same moment.
+                // Another drive of this plan was faster.
                 Err(Error::Refused(Refusal::RunExists { .. })) => exists = true,
                 Err(error) => return Err(error.into()),
             }

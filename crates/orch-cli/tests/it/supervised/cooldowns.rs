@@ -59,12 +59,12 @@ fn workers_that_are_refused_together_are_one_episode_that_the_lead_is_told() {
     let shown = place.orch(&["profile", "show", "fake"]).ok()["profiles"][0].clone();
     assert_eq!((&shown["cooldown"]["cause"], &shown["cooldown"]["until"]), (&json!("quota"), &json!(until)));
     assert_eq!((&shown["command_found"], &shown["resumable"]), (&json!(true), &json!(false)));
-    // No attempt counted, and each goes on where it was.
+    // No attempt counted, and each is still the first one.
     let attempts = place.orch(&["task", "show", "t1"]).ok()["attempts"].clone();
     assert_eq!(attempts.as_array().unwrap().len(), 1);
     assert_eq!(attempts[0]["state"], "dispatched");
 
-    // The fault is gone, and somebody says so.
+    // The fault is repaired, and the lead says so.
     place.write_profile("fake", "report = \"tool\"");
     let resumed = place.orch(&["profile", "resume", "fake"]).ok();
     assert_eq!(resumed["profiles"][0]["cooldown"], Value::Null);
@@ -76,7 +76,7 @@ fn workers_that_are_refused_together_are_one_episode_that_the_lead_is_told() {
 
 /// Nothing of a profile that only a person can repair; its attempts go to one that works.
 #[test]
-fn a_free_profile_takes_over_what_nobody_has_claimed() {
+fn a_free_profile_takes_over_unclaimed_attempts() {
     let place = TestEnvironment::with_scripts(&[]);
     write_refused(&place, "bad", "access", "401");
     place.write_profile("good", "report = \"tool\"");
@@ -91,7 +91,7 @@ fn a_free_profile_takes_over_what_nobody_has_claimed() {
     });
     for number in 1..=4 {
         let states = place.attempt_states(&format!("t{number}"));
-        assert_eq!(states, ["accepted"], "the same attempt moves, and none counts");
+        assert_eq!(states, ["accepted"], "it moves as it is, and none counts");
     }
     assert_eq!(place.task_state("named"), "dispatched", "a task that names its profile waits for it");
     let told = events_of_kind(&place, "rate_limited");
@@ -100,7 +100,7 @@ fn a_free_profile_takes_over_what_nobody_has_claimed() {
     place.check_sound();
 }
 
-/// Workers that succeed quickly are no failures of their profile, whoever reports.
+/// Workers that succeed quickly are no failures of their profile, with a report or without.
 #[test]
 fn quick_successes_are_no_failures() {
     let place = TestEnvironment::with_scripts(&[]);
@@ -146,7 +146,7 @@ fn profiles_are_listed_and_unknown_ones_refused() {
     assert_eq!((&shell["source"], &shell["command_found"]), (&json!("built-in"), &json!(true)));
     assert_eq!((&shell["cooldown"], &shell["workers"]), (&Value::Null, &json!(0)));
     for verb in ["show", "resume"] {
-        let refused = place.orch(&["profile", verb, "nobody"]).run();
+        let refused = place.orch(&["profile", verb, "unknown"]).run();
         assert_eq!(refused.exit, 3, "{refused:?}");
         assert!(refused.stdout.contains("profile_not_found"), "{refused:?}");
     }
