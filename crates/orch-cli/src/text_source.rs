@@ -5,8 +5,8 @@ use std::path::Path;
 
 use orch_contract::{ErrorCode, ErrorView};
 use orch_core::escape::find_invisible;
-use orch_core::refusal::ArgumentProblem;
 use orch_core::limit::{FIELD_ENTRIES_MAX, TEXT_BYTES_MAX};
+use orch_core::refusal::ArgumentProblem;
 
 use orch_app::AppError;
 

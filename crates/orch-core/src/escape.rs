@@ -43,7 +43,9 @@ pub fn find_invisible(text: &str) -> Option<char> {
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         let is_joiner = matches!(character, '\u{200c}' | '\u{200d}');
-        let joins = |neighbour: Option<char>| neighbour.is_some_and(|other| !other.is_ascii() && !is_invisible(other));
+        let joins = |neighbour: Option<char>| {
+            neighbour.is_some_and(|other| !other.is_ascii() && !is_invisible(other))
+        };
         let is_used = joins(before) && joins(characters.peek().copied());
         if is_invisible(character) || is_direction_control(character) || (is_joiner && !is_used) {
             return Some(character);

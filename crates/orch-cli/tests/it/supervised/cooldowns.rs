@@ -29,7 +29,8 @@ fn workers_that_are_refused_together_are_one_episode_that_the_lead_is_told() {
         place.add_script_task(&format!("t{number}"), ":", &[]);
     }
     let drive = RunningDrive::start(place.orch(&["drive", "r", "--profile", "fake=6"]));
-    wait_until("all were refused", || events_of_kind(&place, "released").len() == 6);
+    let waiting = || place.orch(&["status"]).ok()["stuck"].as_array().unwrap().len();
+    wait_until("all wait for the profile", || waiting() == 6);
     let told = events_of_kind(&place, "rate_limited");
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0]["data"]["profile"], "fake");
@@ -53,7 +54,7 @@ fn workers_that_are_refused_together_are_one_episode_that_the_lead_is_told() {
         let stuck = answer["stuck"].as_array().unwrap();
         assert_eq!((stuck.len(), code(&stuck[0])), (6, json!("profile_unavailable")), "{answer}");
     }
-    let brief = place.orch(&["brief"]).ok().to_string();
+    let brief = place.orch(&["brief", "--json"]).ok().to_string();
     assert!(brief.contains("No worker of fake is started until"), "{brief}");
 
     let shown = place.orch(&["profile", "show", "fake"]).ok()["profiles"][0].clone();
@@ -93,7 +94,11 @@ fn a_free_profile_takes_over_unclaimed_attempts() {
         let states = place.attempt_states(&format!("t{number}"));
         assert_eq!(states, ["accepted"], "it moves as it is, and none counts");
     }
-    assert_eq!(place.task_state("named"), "dispatched", "a task that names its profile waits for it");
+    let named = place.orch(&["why", "named"]).ok();
+    assert_eq!(
+        named["reasons"][0]["code"], "profile_unavailable",
+        "it waits for the profile that it names: {named}"
+    );
     let told = events_of_kind(&place, "rate_limited");
     assert!(told.iter().all(|event| event["needs_action"] == true), "a person has to sign in: {told:?}");
     drive.kill();

@@ -109,7 +109,8 @@ fn characters_that_nobody_sees_are_not_in_titles() {
 fn a_payload_is_passed_on_as_it_was_written() {
     let place = TestEnvironment::new();
     let payload = r#"{"n":123456789012345678901234567890,"f":1.10,"e":1e400}"#;
-    let sent = place.inbox(&["send", "--from", "a", "--to", "q", "--subject", "s", "--payload", payload]).ok();
+    let sent =
+        place.inbox(&["send", "--from", "a", "--to", "q", "--subject", "s", "--payload", payload]).ok();
     let thread = json_text(&sent["thread"]["id"]);
     let shown = place.inbox(&["show", &thread]).run();
     assert!(shown.stdout.contains(payload), "{}", shown.stdout);
