@@ -222,7 +222,7 @@ fn git_error_view(error: &GitError) -> ErrorView {
         }
         GitError::Unrelated { .. } => (ErrorCode::MergeConflict, None),
         GitError::NeverClean { .. } => (ErrorCode::WorktreeDirty, Some("git ls-files --eol".to_owned())),
-        GitError::NestedRepository(_) => (ErrorCode::NotSupported, None),
+        GitError::NestedRepository(_) | GitError::WaitsForPipe(_) => (ErrorCode::NotSupported, None),
         GitError::LockExists { path, .. } => (ErrorCode::OperationFailed, Some(removal_command(path))),
         GitError::Busy => (ErrorCode::StoreBusy, None),
         GitError::NotASalvage { .. } | GitError::NotRestored { .. } => (ErrorCode::WorktreeConflict, None),

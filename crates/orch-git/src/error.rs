@@ -136,6 +136,9 @@ pub enum GitError {
         /// The second commit.
         theirs: CommitId,
     },
+    /// A pipe has the name of a file that git reads, so that git would wait for ever.
+    #[error("{} is a pipe, and git would wait for it for ever; replace it by a file or delete it", .0.display())]
+    WaitsForPipe(PathBuf),
     /// The worktree contains something that cannot be saved, so that it is not removed.
     #[error("{} stays, because parts of it cannot be saved: {}", path.display(), UnsavedList { top: path, contents })]
     Unsaved {

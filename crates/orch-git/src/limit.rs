@@ -55,3 +55,6 @@ pub(crate) const ISOLATED_CHECKOUTS_MAX: u32 = 32;
 
 /// The time limit of a command that signs a commit: a program that asks for a passphrase must not wait for an answer.
 pub(crate) const SIGNING_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long the status of a worktree may take before what git may be waiting for is looked for.
+pub(crate) const STATUS_PATIENCE: Duration = Duration::from_secs(10);

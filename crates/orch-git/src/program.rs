@@ -236,6 +236,12 @@ impl GitCommand {
         self.with_variable("SSH_ASKPASS", "false").with_variable("SSH_ASKPASS_REQUIRE", "force")
     }
 
+    /// Sets a shorter time limit.
+    pub(super) fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.duration_max = limit;
+        self
+    }
+
     /// Sets the input.
     pub(super) fn with_stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = CommandInput::Bytes(bytes.into());

@@ -111,6 +111,7 @@ fn describe_git_failure(error: &GitError, failure: &mut OperationFailure) {
         | GitError::NotRestored(folder)
         | GitError::HalfRegistered(folder)
         | GitError::NestedRepository(folder)
+        | GitError::WaitsForPipe(folder)
         | GitError::NotTrusted(folder) => failure.path = path(folder),
         GitError::CheckedOutElsewhere { path: folder, .. }
         | GitError::NotClean { path: folder, .. }

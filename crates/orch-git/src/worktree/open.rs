@@ -5,8 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::list::canonicalize_existing;
-use super::survey::read_small_file;
+use super::survey::{FolderSurvey, read_small_file};
 use crate::error::GitError;
+use crate::limit::STATUS_PATIENCE;
 use crate::program::GitCommand;
 use crate::reference::{RefLogEntry, parse_reflog, reflog_arguments};
 use crate::repository::Repository;
@@ -96,8 +97,19 @@ impl<'r> Worktree<'r> {
     }
 
     /// Reads what is checked out and what is changed.
+    ///
+    /// # Errors
+    /// `WaitsForPipe` if git would wait for ever for a pipe that it takes for one of its files.
     pub fn read_status(&self) -> Result<WorktreeStatus, GitError> {
-        self.git_command(status::STATUS_COMMAND).read_parsed(status::parse_status)
+        let command = || self.git_command(status::STATUS_COMMAND);
+        match command().with_time_limit(STATUS_PATIENCE).read_parsed(status::parse_status) {
+            // In a large worktree it may also take this long.
+            Err(GitError::TimedOut(_)) => match FolderSurvey::of_worktree(self.top_level()).blocking_pipe() {
+                Some(pipe) => Err(GitError::WaitsForPipe(pipe)),
+                None => command().read_parsed(status::parse_status),
+            },
+            read => read,
+        }
     }
 
     /// Returns the operation in progress, such as a merge with unresolved conflicts.

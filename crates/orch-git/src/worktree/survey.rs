@@ -78,6 +78,14 @@ impl FolderSurvey {
         }
     }
 
+    /// Returns a pipe that git would read as one of its files.
+    pub(crate) fn blocking_pipe(self) -> Option<PathBuf> {
+        let is_read = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| READ_BY_GIT.iter().any(|read| name == *read))
+        };
+        self.unreadable.into_iter().find(is_read).filter(|_| self.blocks_git)
+    }
+
     fn walk(mut self, top: &Path, kind: FolderKind) -> Self {
         let Ok(found) = top.symlink_metadata() else {
             self.unreadable.push(top.to_owned());

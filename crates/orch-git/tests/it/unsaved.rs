@@ -221,6 +221,8 @@ fn a_pipe_in_the_place_of_a_file_of_git_is_seen_before_git_waits_for_it() {
     let worktree = fixture.add_attempt_worktree(&repository, "key.1");
     fixture.shell_in(worktree.top_level(), "mkdir d; mkfifo d/.gitignore");
     assert_eq!(refused(&worktree), ["d/.gitignore: cannot be read"]);
+    let pipe = worktree.top_level().join("d/.gitignore");
+    assert!(matches!(worktree.read_status(), Err(GitError::WaitsForPipe(path)) if path == pipe));
     fixture.shell_in(worktree.top_level(), "rm d/.gitignore; mkfifo d/pipe");
     assert!(remove(&repository, &worktree), "a pipe of another name holds nothing");
 }
