@@ -9,7 +9,7 @@ use orch_core::run::{BaselineStatus, RunGit};
 use crate::run_repository::{main_worktree, to_stored_commit};
 use orch_git::{CommitId, GitError, RefName, Repository};
 use orch_inbox::{Error, Session};
-use rustix::fs::{Access, access};
+use orch_process::{NewFolderProblem, check_new_folder};
 
 /// Where a run is begun.
 #[derive(Clone, Debug)]
@@ -230,16 +230,11 @@ fn check_worktree_root(repository: &Repository, root: &Path) -> Result<(), Error
     if parts.any(|part| root.starts_with(normalized_path(part))) {
         return invalid(ArgumentProblem::InRepository);
     }
-    let parent = root.parent().unwrap_or(root);
-    let existing = match (root.symlink_metadata(), parent.is_dir()) {
-        (Ok(found), _) if !found.is_dir() => return invalid(ArgumentProblem::NotAFolder),
-        (Ok(_), _) => root,
-        (Err(_), true) => parent,
-        (Err(_), false) => return invalid(ArgumentProblem::NoParent),
-    };
-    match access(existing, Access::WRITE_OK | Access::EXEC_OK) {
+    match check_new_folder(root) {
         Ok(()) => Ok(()),
-        Err(_) => invalid(ArgumentProblem::NotWritable),
+        Err(NewFolderProblem::NotAFolder) => invalid(ArgumentProblem::NotAFolder),
+        Err(NewFolderProblem::NoParent) => invalid(ArgumentProblem::NoParent),
+        Err(NewFolderProblem::NotWritable) => invalid(ArgumentProblem::NotWritable),
     }
 }
 

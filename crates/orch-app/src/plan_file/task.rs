@@ -6,6 +6,7 @@ use std::path::Path;
 use orch_core::id::Slug;
 use orch_core::limit;
 use orch_core::task::{NewTask, TaskEdit, TaskText};
+use orch_git::canonicalize_existing;
 use orch_scheduler::plan::PlannedTask;
 use serde::Deserialize;
 
@@ -98,10 +99,7 @@ impl TaskFields {
 /// Returns whether a file that exists is outside a folder, whatever links lead there.
 fn is_outside(folder: &Path, file: &Path) -> bool {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    match (folder.canonicalize(), file.canonicalize()) {
-        (Ok(folder), Ok(file)) => !file.starts_with(folder),
-        _ => true,
-    }
+    !canonicalize_existing(file).starts_with(canonicalize_existing(folder))
 }
 
 /// Reads a spec from its own file.

@@ -1,5 +1,5 @@
 //! What is refused or told before it can do harm: folders that cannot hold worktrees, plans of workers, specs from elsewhere,
-//! characters that nobody sees, numbers and tokens.
+//! invisible characters, numbers and tokens.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -81,7 +81,7 @@ fn a_spec_from_outside_the_folder_of_the_plan_is_told() {
 }
 
 #[test]
-fn characters_that_nobody_sees_are_not_in_titles() {
+fn invisible_characters_are_not_in_titles() {
     let place = TestEnvironment::with_repository();
     place.begin_run("r", &[]);
     for character in ['\u{200b}', '\u{202e}', '\u{2066}', '\u{e0041}', '\u{feff}', '\u{200d}'] {
