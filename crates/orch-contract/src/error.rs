@@ -108,7 +108,7 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
         Refusal::DependencyExists { .. } => ErrorCode::DependencyExists,
         Refusal::DependencyNotFound { .. } => ErrorCode::DependencyNotFound,
         Refusal::AttemptLive { .. } | Refusal::RunLive { .. } => ErrorCode::AttemptLive,
-        Refusal::AttemptNotFound { .. } => ErrorCode::AttemptNotFound,
+        Refusal::AttemptNotFound { .. } | Refusal::AttemptNotRejected { .. } => ErrorCode::AttemptNotFound,
         Refusal::CapacityReached { .. } => ErrorCode::CapacityReached,
         Refusal::AgentNotFound { .. } => ErrorCode::AgentNotFound,
         Refusal::ThreadNotFound { .. } => ErrorCode::ThreadNotFound,
@@ -246,6 +246,12 @@ fn refusal_message(refusal: &Refusal) -> String {
             format!("Run {run} has live attempts: {attempt}.")
         }
         Refusal::AttemptNotFound { task } => format!("Task {task} has no live attempt."),
+        Refusal::AttemptNotRejected { attempt, last: Some(last), .. } => {
+            format!("Attempt {attempt} is not the last one of its task, which is {last}.")
+        }
+        Refusal::AttemptNotRejected { attempt, state, last: None } => {
+            format!("Attempt {attempt} is {}; only a rejected attempt is checked again.", state.name())
+        }
         Refusal::CapacityReached { run, max, active } => {
             format!("Run {run} is at its limit of {max} live attempts ({active} are live).")
         }
@@ -321,6 +327,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
             format!("orch dep list {task}")
         }
         Refusal::AttemptLive { task, .. } => format!("orch recall {task}"),
+        Refusal::AttemptNotRejected { attempt, .. } => format!("orch task show {}", attempt.task),
         // Cancelling does not end claimed work.
         Refusal::RunLive { attempt, status: RunStatus::Cancelled, .. } => {
             format!("orch recall {}", attempt.task)
@@ -380,6 +387,10 @@ fn refusal_details(refusal: &Refusal) -> Value {
         }
         Refusal::DependencyExists { task, on } | Refusal::DependencyNotFound { task, on } => {
             json!({"task": task.to_string(), "on": on.to_string()})
+        }
+        Refusal::AttemptNotRejected { attempt, state, last } => {
+            let last = last.as_ref().map(ToString::to_string);
+            json!({"attempt": attempt.to_string(), "state": state.name(), "last": last})
         }
         Refusal::AttemptLive { task, attempt } => {
             json!({"task": task.to_string(), "attempt": attempt.to_string()})

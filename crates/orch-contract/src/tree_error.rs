@@ -25,6 +25,7 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
             | TreeProblem::HoldsPreparedFiles { .. }
             | TreeProblem::BranchTaken { .. }
             | TreeProblem::Unsaved { .. }
+            | TreeProblem::Removed { .. }
             | TreeProblem::InAttic { .. } => ErrorCode::WorktreeConflict,
         },
         TreeRefusal::NoChanges { .. } => ErrorCode::NoChanges,
@@ -83,6 +84,7 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
             }
             TreeProblem::InUse { attempt } => format!("orch recall {}", attempt.task),
             TreeProblem::Unsaved { attempt, .. } => format!("orch worktree remove {attempt} --force"),
+            TreeProblem::Removed { attempt } => format!("orch worktree restore {attempt}"),
             TreeProblem::InAttic { .. } => "orch worktree list --attic".to_owned(),
             TreeProblem::Gone | TreeProblem::Taken | TreeProblem::Present => "orch worktree list".to_owned(),
         },
@@ -329,6 +331,7 @@ fn problem_details(problem: &TreeProblem) -> Value {
                 "next": [next],
             })
         }
+        TreeProblem::Removed { attempt } => json!({"problem": "removed", "attempt": attempt.to_string()}),
         TreeProblem::InAttic { attempt } => json!({"problem": "in_attic", "attempt": attempt.to_string()}),
     }
 }

@@ -26,6 +26,8 @@ pub enum Effect {
     VerifyAttempt {
         /// The attempt.
         attempt: AttemptId,
+        /// The time before which known results do not count, when its checks were asked for again.
+        since: Option<Time>,
     },
     /// Merge reported attempts into the run's branch.
     IntegrateRun {
@@ -171,7 +173,7 @@ impl Effect {
     pub fn attempt(&self) -> Option<AttemptId> {
         match self {
             Self::PrepareWorktree { attempt, .. }
-            | Self::VerifyAttempt { attempt }
+            | Self::VerifyAttempt { attempt, .. }
             | Self::ClearWorktree { attempt, .. }
             | Self::RestoreWorktree { attempt, .. } => Some(*attempt),
             Self::CreateBranch

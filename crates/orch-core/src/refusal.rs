@@ -6,6 +6,7 @@ pub mod tree;
 pub use failed_check::{FailedCheck, MissingVariables};
 pub use tree::{BranchObstacle, TreeProblem, TreeRefusal, UnsavedPart};
 
+use crate::attempt::AttemptState;
 use crate::cooldown::ProfileCooldown;
 use crate::id::{AttemptName, CommitHash, EventId, MessageId, Slug, TaskName, ThreadId};
 use crate::operation_failure::FailedOperation;
@@ -321,6 +322,15 @@ pub enum Refusal {
     AttemptNotFound {
         /// The task.
         task: TaskName,
+    },
+    /// The attempt is not the last one of its task, or was not rejected.
+    AttemptNotRejected {
+        /// The attempt.
+        attempt: AttemptName,
+        /// Its state.
+        state: AttemptState,
+        /// The last attempt of its task, if it is another one.
+        last: Option<AttemptName>,
     },
     /// The run's limit of live attempts is reached.
     CapacityReached {

@@ -129,6 +129,23 @@ pub fn decide_removal(attempt: &Attempt, tree: &Worktree, mode: ClearingMode) ->
     })
 }
 
+/// Checks that a worktree exists, as that of a live attempt does.
+///
+/// # Errors
+/// It was removed, or is in the attic.
+pub fn require_present(attempt: &Attempt, tree: &Worktree) -> Result<(), TreeRefusal> {
+    let attempt = attempt.name.clone();
+    let problem = match tree.state {
+        WorktreeState::Present => return Ok(()),
+        WorktreeState::Attic => TreeProblem::InAttic { attempt },
+        WorktreeState::Removed if tree.salvage.is_some() => TreeProblem::Removed { attempt },
+        WorktreeState::Planned | WorktreeState::Removed => {
+            return Err(TreeRefusal::WorktreeNotFound { attempt: attempt.to_string() });
+        }
+    };
+    Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem })
+}
+
 /// Returns whether a worktree must be restored to this path; `false` when it exists there already.
 ///
 /// # Errors

@@ -222,7 +222,11 @@ impl AttemptReconciler<'_> {
             AttemptEvent::Fail => return self.apply_failure(unit),
             AttemptEvent::Lose => return self.mark_lost(unit, "its lease was lost"),
             AttemptEvent::Cancel => return self.apply_cancellation(unit),
-            AttemptEvent::Send | AttemptEvent::Accept | AttemptEvent::Reject | AttemptEvent::Recall => {
+            AttemptEvent::Send
+            | AttemptEvent::Accept
+            | AttemptEvent::Reject
+            | AttemptEvent::Recall
+            | AttemptEvent::Reopen => {
                 unreachable!("a thread never shows {}", event.name())
             }
         };

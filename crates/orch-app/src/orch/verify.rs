@@ -1,10 +1,10 @@
-//! `orch verify`: runs the checks of a reported attempt.
+//! `orch verify`: runs the checks of a reported attempt, or again those of a rejected one.
 
 use orch_contract::orch::judgement::VerifyResponse;
 use orch_contract::{AttemptView, CheckView};
 use orch_core::id::Slug;
-use orch_scheduler::TaskSelector;
-use orch_scheduler::verify::{VerifyOutcome, verify_task};
+use orch_scheduler::verify::{VerifyOutcome, VerifyRequest, verify_attempt};
+use orch_scheduler::{AttemptSelector, TaskSelector};
 use orch_workspace::check_cache::CheckReuse;
 use serde::Serialize;
 
@@ -19,6 +19,12 @@ pub struct VerifyTask {
     pub agent: Slug,
     /// The task.
     pub task: TaskSelector,
+    /// The number of the attempt; the last one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    /// Runs the checks anew, on a rejected attempt too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// Runs the checks although their results are known.
     pub no_check_cache: bool,
     /// Answers with the long texts.
@@ -32,8 +38,12 @@ impl Request for VerifyTask {
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<VerifyResponse> {
         let mut reply = app.change(key, verify_response, |session, receipt| {
-            let reuse = CheckReuse::beginning_now(session, self.no_check_cache);
-            verify_task(session, receipt, &self.agent, &self.task, reuse)
+            let request = VerifyRequest {
+                attempt: AttemptSelector { task: self.task.clone(), number: self.number },
+                again: self.again,
+                reuse: CheckReuse::beginning_now(session, self.no_check_cache),
+            };
+            verify_attempt(session, receipt, &self.agent, &request)
         })?;
         add_long_texts(app.session()?, &mut reply.data.task, self.full)?;
         Ok(reply)

@@ -1,8 +1,8 @@
 //! `orch verify`.
 
-use orch_app::naming::{parse_task, task_text};
+use orch_app::naming::{attempt_text, parse_attempt};
 use orch_app::orch::verify::VerifyTask;
-use orch_app::{AppError, TaskSelector};
+use orch_app::{AppError, AttemptSelector};
 
 use crate::arguments::ChangeOptions;
 use crate::context::CommandRuntime;
@@ -10,14 +10,18 @@ use crate::respond::CommandOutcome;
 
 /// Run the checks on a reported attempt
 ///
-/// The run's checks run first, then the task's, in the attempt's worktree. If a check fails, the attempt is
-/// rejected, the task is retried, and the next attempt gets the reason. The exit status is then 4.
+/// The run's checks run first, then the task's, in a clean checkout of what the attempt reported. If a check fails,
+/// the attempt is rejected, the task is retried, and the next attempt gets the reason. The exit status is then 4.
+/// With --again, the last attempt of a task is judged anew although it was rejected, and accepted if its checks pass.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "EXAMPLE:\n  orch verify parser")]
+#[command(after_help = "EXAMPLES:\n  orch verify parser\n  orch verify parser@2 --again")]
 pub(super) struct VerifyArgs {
-    /// The task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = parse_task)]
-    task: TaskSelector,
+    /// The attempt, KEY, KEY@N, RUN/KEY or RUN/KEY@N, the last one of its task
+    #[arg(value_name = "TASK", value_parser = parse_attempt)]
+    attempt: AttemptSelector,
+    /// Run the checks anew on an attempt that was rejected, and accept it if they pass
+    #[arg(long)]
+    again: bool,
     /// Run checks again although their results are known
     #[arg(long)]
     no_check_cache: bool,
@@ -27,9 +31,15 @@ pub(super) struct VerifyArgs {
 
 pub(super) fn run(args: VerifyArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let agent = context.app().calling_lead()?;
-    let task = context.app().resolve_task(args.task)?;
-    context.print_progress(&format!("Running the checks of {} …", task_text(&task)));
-    let request =
-        VerifyTask { agent, task, no_check_cache: args.no_check_cache, full: args.manner.detail.full };
+    let attempt = context.app().resolve_attempt(args.attempt)?;
+    context.print_progress(&format!("Running the checks of {} …", attempt_text(&attempt)));
+    let request = VerifyTask {
+        agent,
+        task: attempt.task,
+        number: attempt.number,
+        again: args.again,
+        no_check_cache: args.no_check_cache,
+        full: args.manner.detail.full,
+    };
     context.answer(&request, &args.manner.repeatable)
 }

@@ -75,6 +75,8 @@ named_enum! {
         Recall = "recall",
         /// The task or the thread was cancelled.
         Cancel = "cancel",
+        /// The lead asked for another verdict on its report.
+        Reopen = "reopen",
     }
 }
 
@@ -99,6 +101,7 @@ pub fn next_attempt_state(
         E::Lose => (&[S::Dispatched, S::Running, S::Blocked], S::Lost),
         E::Recall => (&LIVE, S::Recalled),
         E::Cancel => (&LIVE, S::Cancelled),
+        E::Reopen => (&[S::Rejected], S::Reported),
     };
     if from.contains(&state) { Ok(to) } else { illegal }
 }
@@ -118,17 +121,17 @@ mod tests {
 
     /// One row per state, one column per event in the order of `AttemptEvent::ALL`; `--` is illegal.
     const TABLE: [(AttemptState, &str); 11] = [
-        (AttemptState::Preparing, "Di -- -- -- -- -- -- -- Fa -- Rc Ca"),
-        (AttemptState::Dispatched, "-- Ru -- -- -- Rp -- -- Fa Lo Rc Ca"),
-        (AttemptState::Running, "-- -- Bl -- Di Rp -- -- Fa Lo Rc Ca"),
-        (AttemptState::Blocked, "-- -- -- Ru Di Rp -- -- Fa Lo Rc Ca"),
-        (AttemptState::Reported, "-- -- -- -- -- -- Ac Rj -- -- Rc Ca"),
-        (AttemptState::Accepted, "-- -- -- -- -- -- -- -- -- -- -- --"),
-        (AttemptState::Rejected, "-- -- -- -- -- -- -- -- -- -- -- --"),
-        (AttemptState::Failed, "-- -- -- -- -- -- -- -- -- -- -- --"),
-        (AttemptState::Lost, "-- -- -- -- -- -- -- -- -- -- -- --"),
-        (AttemptState::Recalled, "-- -- -- -- -- -- -- -- -- -- -- --"),
-        (AttemptState::Cancelled, "-- -- -- -- -- -- -- -- -- -- -- --"),
+        (AttemptState::Preparing, "Di -- -- -- -- -- -- -- Fa -- Rc Ca --"),
+        (AttemptState::Dispatched, "-- Ru -- -- -- Rp -- -- Fa Lo Rc Ca --"),
+        (AttemptState::Running, "-- -- Bl -- Di Rp -- -- Fa Lo Rc Ca --"),
+        (AttemptState::Blocked, "-- -- -- Ru Di Rp -- -- Fa Lo Rc Ca --"),
+        (AttemptState::Reported, "-- -- -- -- -- -- Ac Rj -- -- Rc Ca --"),
+        (AttemptState::Accepted, "-- -- -- -- -- -- -- -- -- -- -- -- --"),
+        (AttemptState::Rejected, "-- -- -- -- -- -- -- -- -- -- -- -- Rp"),
+        (AttemptState::Failed, "-- -- -- -- -- -- -- -- -- -- -- -- --"),
+        (AttemptState::Lost, "-- -- -- -- -- -- -- -- -- -- -- -- --"),
+        (AttemptState::Recalled, "-- -- -- -- -- -- -- -- -- -- -- -- --"),
+        (AttemptState::Cancelled, "-- -- -- -- -- -- -- -- -- -- -- -- --"),
     ];
 
     fn short_name(state: AttemptState) -> &'static str {

@@ -63,6 +63,11 @@ pub enum TreeProblem {
         /// These parts.
         parts: Vec<UnsavedPart>,
     },
+    /// It was removed, and what it held is saved.
+    Removed {
+        /// The attempt.
+        attempt: AttemptName,
+    },
     /// It was damaged and is in the attic.
     InAttic {
         /// The attempt.
@@ -466,6 +471,7 @@ fn conflict_sentence(tree: &str, problem: &TreeProblem) -> String {
                 abbreviated_list(&parts, parts.len())
             )
         }
+        TreeProblem::Removed { attempt } => format!("The worktree of {attempt} was removed."),
         TreeProblem::InAttic { attempt } => {
             format!("The worktree of {attempt} was damaged, and is in the attic at {tree}.")
         }

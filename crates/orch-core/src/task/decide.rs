@@ -2,6 +2,7 @@
 
 use super::state::{TaskEvent, TaskReadiness, TaskState, next_task_state};
 use super::{ChecksStatus, LastAttempt, Task, TaskEdit};
+use crate::attempt::state::AttemptEvent;
 use crate::attempt::{Attempt, AttemptState};
 use crate::id::{AttemptId, AttemptName, Slug};
 use crate::limit;
@@ -256,6 +257,43 @@ pub fn require_judgeable(task: &Task) -> Result<LastAttempt, Refusal> {
     }
 }
 
+/// Returns the task and its rejected last attempt as they are when the attempt's checks run again.
+///
+/// The rejection no longer counts, so that another one counts once.
+///
+/// # Errors
+/// The attempt is not the last one or was not rejected, the task cannot have a live attempt, or the run is cancelled or full.
+pub fn reopen_attempt(run: &Run, task: &Task, attempt: &Attempt, now: Time) -> Result<(Task, Attempt), Refusal> {
+    if task.state.is_live() {
+        return Err(live_attempt_refusal(task));
+    }
+    let status = run.state.status();
+    if status == RunStatus::Cancelled {
+        return Err(Refusal::RunNotOpen { run: run.name.clone(), status });
+    }
+    if matches!(task.state, TaskState::Done | TaskState::Cancelled) {
+        return Err(finished_refusal(task));
+    }
+    let last = attempt_name(task).filter(|last| *last != attempt.name);
+    if last.is_some() || attempt.state != AttemptState::Rejected {
+        return Err(Refusal::AttemptNotRejected { attempt: attempt.name.clone(), state: attempt.state, last });
+    }
+    let reason = match TaskReadiness::from_counters(task.unmet, task.broken) {
+        TaskReadiness::Ready => None,
+        TaskReadiness::Waiting => Some(NotReadyReason::WaitingDependency { on: Vec::new() }),
+        TaskReadiness::Skipped => Some(NotReadyReason::DependencyFailed { on: Vec::new(), root: None }),
+    };
+    if let Some(reason) = reason {
+        return Err(Refusal::TaskNotReady { task: task.name.clone(), reasons: vec![reason] });
+    }
+    require_capacity(run)?;
+    let failures = task.failures.saturating_sub(1);
+    let checks = ChecksStatus::Pending;
+    let task = Task { failures, not_before: None, checks, ..apply_task_event(task, TaskEvent::Reopen, now) };
+    let reopened = apply_attempt_event(attempt, AttemptEvent::Reopen, now);
+    Ok((task, Attempt { reason: None, checks, ..reopened }))
+}
+
 /// Returns the task and its reported attempt with the status of their checks.
 #[must_use]
 pub fn record_checks(task: &Task, attempt: &Attempt, checks: ChecksStatus, now: Time) -> (Task, Attempt) {
@@ -365,7 +403,7 @@ pub fn recompute_readiness(task: &Task, unmet: u32, broken: u32, now: Time) -> T
 #[must_use]
 pub fn apply_attempt_event(
     attempt: &Attempt,
-    event: crate::attempt::state::AttemptEvent,
+    event: AttemptEvent,
     now: Time,
 ) -> Attempt {
     let state = crate::attempt::state::next_attempt_state(attempt.state, event);

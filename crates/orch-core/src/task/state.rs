@@ -140,13 +140,15 @@ pub enum TaskEvent {
     Recall,
     /// The task or its thread was cancelled.
     Cancel,
+    /// The lead asked for another verdict on the last attempt, which was rejected.
+    Reopen,
     /// The lead retried the task.
     Retry(TaskReadiness),
 }
 
 impl TaskEvent {
     /// Every event.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::UpdateReadiness(TaskReadiness::Waiting),
         Self::UpdateReadiness(TaskReadiness::Ready),
         Self::UpdateReadiness(TaskReadiness::Skipped),
@@ -161,6 +163,7 @@ impl TaskEvent {
         Self::GiveUp,
         Self::Recall,
         Self::Cancel,
+        Self::Reopen,
         Self::Retry(TaskReadiness::Waiting),
         Self::Retry(TaskReadiness::Ready),
         Self::Retry(TaskReadiness::Skipped),
@@ -184,6 +187,7 @@ impl TaskEvent {
             Self::GiveUp => "give up",
             Self::Recall => "recall",
             Self::Cancel => "cancel",
+            Self::Reopen => "reopen",
             Self::Retry(TaskReadiness::Waiting) => "retry (waiting)",
             Self::Retry(TaskReadiness::Ready) => "retry (ready)",
             Self::Retry(TaskReadiness::Skipped) => "retry (skipped)",
@@ -218,6 +222,7 @@ pub fn next_task_state(state: TaskState, event: TaskEvent) -> Result<TaskState, 
             }
             S::Done | S::Failed | S::Cancelled => illegal,
         },
+        E::Reopen => only_from(state, &[S::Ready, S::Failed], S::Reported, illegal),
         E::Retry(standing) => match state {
             S::Failed | S::Cancelled => Ok(standing.task_state()),
             S::Waiting
@@ -253,16 +258,16 @@ mod tests {
     /// One row per state, one column per event in the order of `TaskEvent::ALL`: the first letters of the next
     /// state, `--` where the pair is illegal.
     const TABLE: [(TaskState, &str); 10] = [
-        (TaskState::Waiting, "Wa Re Sk -- -- -- -- -- -- -- -- -- -- Ca -- -- --"),
-        (TaskState::Ready, "Wa Re Sk Di -- -- -- -- -- -- -- -- -- Ca -- -- --"),
-        (TaskState::Dispatched, "-- -- -- -- Ru -- -- -- Rp -- Re Fa Re Ca -- -- --"),
-        (TaskState::Running, "-- -- -- -- -- Bl -- Di Rp -- Re Fa Re Ca -- -- --"),
-        (TaskState::Blocked, "-- -- -- -- -- -- Ru Di Rp -- Re Fa Re Ca -- -- --"),
-        (TaskState::Reported, "-- -- -- -- -- -- -- -- -- Do Re Fa Re Ca -- -- --"),
-        (TaskState::Done, "-- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- --"),
-        (TaskState::Failed, "-- -- -- -- -- -- -- -- -- -- -- -- -- -- Wa Re Sk"),
-        (TaskState::Skipped, "Wa Re Sk -- -- -- -- -- -- -- -- -- -- Ca -- -- --"),
-        (TaskState::Cancelled, "-- -- -- -- -- -- -- -- -- -- -- -- -- -- Wa Re Sk"),
+        (TaskState::Waiting, "Wa Re Sk -- -- -- -- -- -- -- -- -- -- Ca -- -- -- --"),
+        (TaskState::Ready, "Wa Re Sk Di -- -- -- -- -- -- -- -- -- Ca Rp -- -- --"),
+        (TaskState::Dispatched, "-- -- -- -- Ru -- -- -- Rp -- Re Fa Re Ca -- -- -- --"),
+        (TaskState::Running, "-- -- -- -- -- Bl -- Di Rp -- Re Fa Re Ca -- -- -- --"),
+        (TaskState::Blocked, "-- -- -- -- -- -- Ru Di Rp -- Re Fa Re Ca -- -- -- --"),
+        (TaskState::Reported, "-- -- -- -- -- -- -- -- -- Do Re Fa Re Ca -- -- -- --"),
+        (TaskState::Done, "-- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- --"),
+        (TaskState::Failed, "-- -- -- -- -- -- -- -- -- -- -- -- -- -- Rp Wa Re Sk"),
+        (TaskState::Skipped, "Wa Re Sk -- -- -- -- -- -- -- -- -- -- Ca -- -- -- --"),
+        (TaskState::Cancelled, "-- -- -- -- -- -- -- -- -- -- -- -- -- -- -- Wa Re Sk"),
     ];
 
     fn short_name(state: TaskState) -> &'static str {

@@ -54,11 +54,16 @@ pub(crate) struct EffectLease {
 impl EffectLease {
     fn new(pending: PendingEffect, guard: ThreadGuard) -> Self {
         let PendingEffect { id, run, effect, lease_number, .. } = pending;
-        Self { run, effect, reuse: CheckReuse::Known, id, number: lease_number, _guard: guard }
+        let reuse = match effect {
+            Effect::VerifyAttempt { since: Some(since), .. } => CheckReuse::Since(since),
+            _ => CheckReuse::Known,
+        };
+        Self { run, effect, reuse, id, number: lease_number, _guard: guard }
     }
 
-    /// Returns the lease for a performer that takes over these known results of checks.
+    /// Returns the lease for a performer that takes over these known results of checks, of those that the effect allows.
     pub(crate) fn with_reuse(self, reuse: CheckReuse) -> Self {
+        let reuse = if reuse == CheckReuse::Known { self.reuse } else { reuse };
         Self { reuse, ..self }
     }
 

@@ -227,7 +227,7 @@ fn ensure_verified(
     if let Some(failure) = session.read(|tx, now| waiting_failure(tx, attempt, now))? {
         return Ok(CandidateVerification::Failed(failure.into()));
     }
-    let effect = Effect::VerifyAttempt { attempt: attempt.id };
+    let effect = Effect::VerifyAttempt { attempt: attempt.id, since: None };
     let requested = session.write(WriteDurability::Power, |tx, now| {
         let state = attempt::load(tx, attempt.id)?.map(|attempt| attempt.state);
         if state != Some(AttemptState::Reported) || !accepts_merges(&lookup::load_run(tx, run.id)?) {

@@ -112,7 +112,7 @@ fn perform_effect(session: &mut Session, lease: &EffectLease) -> Result<(), Erro
             prepare::prepare_worktree(session, lease, *attempt, lead.as_ref())
         }
         Effect::CheckBaseline => baseline::check_baseline(session, lease),
-        Effect::VerifyAttempt { attempt } => verify::verify_attempt(session, lease, *attempt),
+        Effect::VerifyAttempt { attempt, .. } => verify::verify_attempt(session, lease, *attempt),
         Effect::IntegrateRun { merging } => {
             integrate::merge_reported_attempts(session, lease, merging.as_ref())
         }

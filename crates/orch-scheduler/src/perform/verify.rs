@@ -12,7 +12,7 @@ use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::time::TimeSpan;
 use orch_core::worktree::Worktree;
 use orch_store::Transaction;
-use orch_store::table::{attempt, check_run, worktree};
+use orch_store::table::{attempt, check_run, effect, worktree};
 
 use crate::judge::ReportedAttempt;
 use crate::lookup;
@@ -87,7 +87,7 @@ pub(crate) fn complete_verification(
 /// # Errors
 /// A check did not pass; its result is recorded.
 pub(crate) fn verify_attempt(session: &mut Session, lease: &EffectLease, id: AttemptId) -> Result<(), Error> {
-    debug_assert_eq!(lease.effect, Effect::VerifyAttempt { attempt: id });
+    debug_assert_eq!(lease.effect.attempt(), Some(id));
     match session.read(|tx, _| VerifyingAttempt::load(tx, id))? {
         Some(verifying) => verify_loaded(session, lease, &verifying),
         None => lease.complete_alone(session),
@@ -104,10 +104,14 @@ pub(crate) fn verify_loaded(
     verifying: &VerifyingAttempt,
 ) -> Result<(), Error> {
     let report = run_attempt_checks(session, verifying, lease.reuse)?;
+    let id = verifying.attempt.id;
     open_repository(session, &verifying.run)?.flush()?;
     tool_transaction(session, |unit| {
         if lease.complete(unit.tx)? {
             record_check_report(unit, verifying, &report)?;
+            if report.verdict() == ChecksVerdict::Unknown {
+                keep_request(unit, lease, id)?;
+            }
         }
         Ok(())
     })?;
@@ -118,6 +122,16 @@ pub(crate) fn verify_loaded(
             Err(TreeRefusal::ChecksFailed { subject, checks: report.failed_checks(&verifying.run) }.into())
         }
     }
+}
+
+/// Keeps a request for new results that found none, so that the earlier ones do not decide after all.
+fn keep_request(unit: &mut UnitOfWork<'_, '_>, lease: &EffectLease, id: AttemptId) -> Result<(), Error> {
+    let is_again = matches!(lease.effect, Effect::VerifyAttempt { since: Some(_), .. });
+    let state = attempt::load(unit.tx, id)?.map(|attempt| attempt.state);
+    if is_again && state == Some(AttemptState::Reported) {
+        effect::insert(unit.tx, lease.run, &lease.effect, unit.now)?;
+    }
+    Ok(())
 }
 
 /// Looks for changes to protected files, then runs the checks.

@@ -7,7 +7,8 @@ use orch_core::run::{AttemptRules, Budget, DoneWhen};
 use orch_inbox::world::HostEnvironment;
 use orch_process::EnvironmentVariables;
 use orch_scheduler::run::{NewRun, create_run};
-use orch_scheduler::{dispatch, integrate, land, verify};
+use orch_scheduler::verify::{VerifyRequest, verify_attempt};
+use orch_scheduler::{AttemptSelector, dispatch, integrate, land};
 use orch_store::driver::StatementCounts;
 use orch_testkit::test_session::{default_policy, expect_fresh, parse_slug, task_ref};
 use orch_testkit::{TestRepo, TestSession};
@@ -119,9 +120,10 @@ fn integrating_costs_five_transactions_for_each_attempt() {
         place.report(key);
     }
     let lead = place.lead();
-    let task = task_ref("a");
-    let (cost, _) = place
-        .cost(|desk| verify::verify_task(&mut desk.session, None, &lead, &task, CheckReuse::Known).unwrap());
+    let attempt = AttemptSelector { task: task_ref("a"), number: None };
+    let reported = VerifyRequest { attempt, again: false, reuse: CheckReuse::Known };
+    let (cost, _) =
+        place.cost(|desk| verify_attempt(&mut desk.session, None, &lead, &reported).unwrap());
     assert_within("a verification", cost, 2, 61);
     let (cost, done) = place.cost(|desk| {
         integrate::integrate_run(&mut desk.session, None, &lead, None, CheckReuse::Known).unwrap()

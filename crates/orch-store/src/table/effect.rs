@@ -131,7 +131,10 @@ fn effect_from_columns(
             Effect::PrepareWorktree { attempt: attempt?, lead: payload.map(Slug::from_stored) }
         }
         EffectKind::Baseline => Effect::CheckBaseline,
-        EffectKind::Verify => Effect::VerifyAttempt { attempt: attempt? },
+        EffectKind::Verify => {
+            let since = payload.and_then(|text| text.parse().ok()).map(Time);
+            Effect::VerifyAttempt { attempt: attempt?, since }
+        }
         EffectKind::Integrate => {
             Effect::IntegrateRun { merging: payload.map(json).as_ref().and_then(merge_from_json) }
         }
@@ -152,7 +155,7 @@ fn payload_text(effect: &Effect) -> Option<String> {
     match effect {
         Effect::CreateBranch
         | Effect::CheckBaseline
-        | Effect::VerifyAttempt { .. }
+        | Effect::VerifyAttempt { since: None, .. }
         | Effect::SweepWorktrees
         | Effect::RepairBranch { adopt: false }
         | Effect::IntegrateRun { merging: None }
@@ -161,6 +164,7 @@ fn payload_text(effect: &Effect) -> Option<String> {
         Effect::PrepareWorktree { lead: name, .. } | Effect::RemoveRun { requested_by: name } => {
             name.as_ref().map(ToString::to_string)
         }
+        Effect::VerifyAttempt { since: Some(since), .. } => Some(since.0.to_string()),
         Effect::IntegrateRun { merging: Some(merge) } => {
             Some(json!({ "attempt": merge.attempt.0, "commit": merge.commit.as_str() }).to_string())
         }
@@ -394,7 +398,8 @@ mod tests {
             Effect::CreateBranch,
             Effect::PrepareWorktree { attempt, lead: name() },
             Effect::CheckBaseline,
-            Effect::VerifyAttempt { attempt },
+            Effect::VerifyAttempt { attempt, since: None },
+            Effect::VerifyAttempt { attempt, since: Some(Time(7)) },
             Effect::IntegrateRun { merging: None },
             Effect::IntegrateRun { merging: Some(RecordedMerge { attempt, commit: commit("3") }) },
             Effect::ClearWorktree { attempt, mode: ClearingMode::Remove },

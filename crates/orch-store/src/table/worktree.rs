@@ -25,6 +25,7 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     const SAVE = "UPDATE worktree SET state = $2, path = $3, head_commit = $4, merged_commit = $5, changes = $6, salvage = $7,
         updated_at = $8, fell_off = $9, base_commit = $10 WHERE attempt_id = $1";
+    const SAVE_SLOT = "UPDATE worktree SET slot = $2 WHERE attempt_id = $1";
     const LOAD = select!("WHERE attempt_id = $1");
     const LOAD_MANY = select!("WHERE attempt_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY attempt_id");
     const OF_RUN =
@@ -122,6 +123,11 @@ pub fn save(tx: &mut Transaction<'_>, tree: &Worktree) -> Result<(), Fault> {
         tree.base.as_str().into(),
     ];
     tx.execute(SAVE, &values).map(|_| ())
+}
+
+/// Gives a worktree another slot.
+pub fn save_slot(tx: &mut Transaction<'_>, attempt: AttemptId, slot: u32) -> Result<(), Fault> {
+    tx.execute(SAVE_SLOT, &[attempt.0.into(), slot.into()]).map(|_| ())
 }
 
 /// Loads the worktree of an attempt.

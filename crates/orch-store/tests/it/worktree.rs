@@ -280,7 +280,7 @@ fn check_results(store: &mut Store, run: RunId, attempt: AttemptId) {
 
 fn effects(store: &mut Store, run: RunId, attempt: AttemptId) {
     assert!(!read_store(store, effect::any_pending));
-    let verify = Effect::VerifyAttempt { attempt };
+    let verify = Effect::VerifyAttempt { attempt, since: None };
     let keys =
         [EffectKey::of_attempt(EffectKind::Verify, run, attempt), EffectKey::of_run(EffectKind::Branch, run)];
     for _ in 0..2 {

@@ -19,7 +19,8 @@ use orch_core::time::Time;
 use orch_git::GitError;
 use orch_inbox::{Error, Session};
 use orch_process::kill_descendants_in_own_group;
-use orch_scheduler::{TaskSelector, dispatch, integrate, perform, verify};
+use orch_scheduler::verify::{VerifyRequest, verify_attempt};
+use orch_scheduler::{AttemptSelector, TaskSelector, dispatch, integrate, perform};
 use orch_workspace::check_cache::CheckReuse;
 
 use super::config::SessionOpener;
@@ -289,9 +290,10 @@ impl BackgroundWork {
             let is_check =
                 |operation: &&BackgroundOperation| matches!(operation, BackgroundOperation::Verify(_));
             if self.running.keys().filter(is_check).count() < at_once {
-                let selector = selector_of(task);
+                let selector = AttemptSelector { task: selector_of(task), number: None };
                 self.start_operation(BackgroundOperation::Verify(last.id), move |session, who| {
-                    verify::verify_task(session, None, who, &selector, reuse).map(|_| ())
+                    let request = VerifyRequest { attempt: selector, again: false, reuse };
+                    verify_attempt(session, None, who, &request).map(|_| ())
                 });
             }
         }

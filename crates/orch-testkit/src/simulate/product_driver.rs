@@ -536,6 +536,7 @@ fn refusal_name(refusal: &Refusal) -> &'static str {
         Refusal::DependencyNotFound { .. } => "DependencyNotFound",
         Refusal::AttemptLive { .. } | Refusal::RunLive { .. } => "AttemptLive",
         Refusal::AttemptNotFound { .. } => "AttemptNotFound",
+        Refusal::AttemptNotRejected { .. } => "AttemptNotRejected",
         Refusal::CapacityReached { .. } => "CapacityReached",
         Refusal::AgentNotFound { .. } => "AgentNotFound",
         Refusal::ThreadNotFound { .. } => "ThreadNotFound",

@@ -4,6 +4,7 @@
 
 pub(crate) mod fixture;
 
+mod again;
 mod bases;
 mod boundaries;
 mod branch;
