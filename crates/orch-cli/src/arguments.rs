@@ -141,3 +141,17 @@ pub(crate) struct RunSelector {
     #[command(flatten)]
     pub(crate) repeatable: RequestIdOption,
 }
+
+/// The number of checks of merges at once.
+#[derive(Args, Debug)]
+pub(crate) struct MergeCheckJobs {
+    /// The maximum number of merges that are checked at once [default: 2]
+    #[arg(long, value_name = "N", value_parser = parse_merge_check_jobs)]
+    pub(crate) merge_check_jobs: Option<usize>,
+}
+
+fn parse_merge_check_jobs(text: &str) -> Result<usize, String> {
+    let max = limit::MERGE_CHECK_JOBS_MAX;
+    let jobs = text.parse().ok().filter(|jobs| (1..=max).contains(jobs));
+    jobs.ok_or_else(|| format!("it is a number from 1 to {max}"))
+}

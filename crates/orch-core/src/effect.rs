@@ -95,6 +95,8 @@ pub struct LandingPlan {
     pub partial: bool,
     /// How the run comes onto the branch.
     pub mode: LandingMode,
+    /// Whether the user's hooks for merges run, also in a run whose merges run none.
+    pub run_hooks: bool,
     /// The agent that requested it.
     pub requested_by: Slug,
     /// The step of the target branch, once it is decided.

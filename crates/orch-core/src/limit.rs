@@ -140,3 +140,9 @@ pub const BUSY_FAILURES_TOLD: u32 = 5;
 
 /// How many of the last lines of a failed command are kept.
 pub const FAILURE_LINES_KEPT: usize = 10;
+
+/// The default number of checks of merges that run at once.
+pub const MERGE_CHECK_JOBS_DEFAULT: usize = 2;
+
+/// The maximum number of checks of merges that run at once.
+pub const MERGE_CHECK_JOBS_MAX: usize = 64;

@@ -9,9 +9,10 @@ use orch_store::table::event;
 use crate::lookup;
 use crate::operation::Operation;
 use crate::perform::effect_lease::request_effect;
-use crate::perform::{PendingChoice, complete_effect, complete_effect_reusing, perform_outstanding};
+use crate::perform::{
+    CheckSettings, PendingChoice, complete_effect, complete_effect_with, perform_outstanding,
+};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
-use orch_workspace::check_cache::CheckReuse;
 use orch_workspace::run_repository::require_run_git;
 
 /// The result of integrating a run.
@@ -33,7 +34,7 @@ pub fn integrate_run(
     receipt: Option<&Receipt<'_, IntegrateOutcome>>,
     who: &Slug,
     run: Option<&Slug>,
-    reuse: CheckReuse,
+    checks: CheckSettings,
 ) -> Result<Response<IntegrateOutcome>, Error> {
     Operation::by_lead(receipt, who).run_with_effects(
         session,
@@ -46,7 +47,7 @@ pub fn integrate_run(
         |session, subject| {
             let (run, since) = (RunId(subject[0]), EventId(subject[1]));
             complete_effect(session, EffectKey::of_run(EffectKind::Branch, run))?;
-            complete_effect_reusing(session, EffectKey::of_run(EffectKind::Integrate, run), reuse)?;
+            complete_effect_with(session, EffectKey::of_run(EffectKind::Integrate, run), checks)?;
             // Effects that an interrupted process has left.
             let _ = perform_outstanding(session, Some(run), PendingChoice::Due)?;
             load_integrate_outcome(session, run, since)

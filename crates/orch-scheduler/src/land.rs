@@ -14,7 +14,7 @@ use orch_store::table::{check_run, effect, event};
 use crate::lookup;
 use crate::operation::Operation;
 use crate::perform::effect_lease::request_effect;
-use crate::perform::{complete_effect, complete_effect_reusing};
+use crate::perform::{CheckSettings, complete_effect, complete_effect_with};
 use crate::task_outcome;
 use crate::task_outcome::{BoundedList, TaskOutcome};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
@@ -34,6 +34,8 @@ pub struct LandRequest {
     pub partial: bool,
     /// How the run comes onto the branch.
     pub manner: LandingChoice,
+    /// Whether the user's hooks for merges run, also in a run whose merges run none.
+    pub run_hooks: bool,
     /// Which known results of checks are taken over.
     pub reuse: CheckReuse,
 }
@@ -125,7 +127,8 @@ pub fn land_run(
         },
         |session, intent| {
             let (run, since) = (RunId(intent[0]), EventId(intent[1]));
-            complete_effect_reusing(session, EffectKey::of_run(EffectKind::Land, run), landing.reuse)?;
+            let checks = CheckSettings { reuse: landing.reuse, ..CheckSettings::default() };
+            complete_effect_with(session, EffectKey::of_run(EffectKind::Land, run), checks)?;
             load_land_outcome(session, run, since, &plan)
         },
     )
@@ -157,6 +160,7 @@ fn plan_landing(session: &mut Session, who: &Slug, landing: &LandRequest) -> Res
         onto: onto.ok_or(missing)?,
         partial: landing.partial,
         mode,
+        run_hooks: landing.run_hooks || run.rules.run_hooks,
         requested_by: who.clone(),
         step: None,
     })

@@ -467,7 +467,7 @@ pub(crate) fn run_branch_checks(
     run: &Run,
     commit: &CommitHash,
 ) -> Result<CheckReport, Error> {
-    let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Branch, commit };
+    let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Branch, commit, stop: None };
     let specs = checks::check_specs(&run.rules.verify, &[]);
     run_known_checks(session, &subject, &specs, CheckReuse::Known)
 }

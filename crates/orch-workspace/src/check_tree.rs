@@ -12,12 +12,12 @@ use orch_core::escape;
 use orch_core::run::{Run, RunStatus};
 
 use crate::checks;
-use crate::checks::{CheckSpec, CheckSubject, CheckTurn, RanCheck};
+use crate::checks::{CheckPlace, CheckSpec, CheckSubject, CheckTurn, RanCheck};
 use crate::disk_space::require_disk_space;
 use crate::run_repository::{main_worktree, require_run_git, to_commit_id};
 use orch_git::{
     CommitId, CopiedFiles, GitError, IsolatedCheckout, Repository, Worktree, WrittenFiles,
-    delete_checkout_settings, digest_text, list_isolated_checkouts,
+    canonicalize_existing, delete_checkout_settings, digest_text, list_isolated_checkouts,
 };
 use orch_inbox::{Error, Session};
 use orch_process::limit::CHECK_GRACE;
@@ -33,8 +33,22 @@ pub struct CheckTree<'r> {
     commit: CommitId,
     /// On what the output of the setup depends.
     key: String,
+    /// Where the logs of its commands are written.
+    logs: PathBuf,
     /// The commands that have run here since it was acquired.
     commands: Vec<String>,
+    /// What is deleted when it is released, where it was acquired for a trial.
+    trial: Option<TrialFolders>,
+}
+
+/// The folders that a trial has made.
+struct TrialFolders {
+    /// The folder of the saved settings.
+    settings: Option<PathBuf>,
+    /// The folder of the run's check trees, and those above it that were missing.
+    roots: Vec<PathBuf>,
+    /// Whether the checkout is new.
+    is_new: bool,
 }
 
 /// The result of preparing a check tree.
@@ -56,7 +70,27 @@ impl<'r> CheckTree<'r> {
         let key = setup_key(repository, subject.run, &commit)?;
         let checkout = acquire_checkout(session, repository, subject.run, &key)?;
         terminate_leftovers(&checkout);
-        Ok(Self { repository, checkout, commit, key, commands: Vec::new() })
+        let logs = checks::log_folder(session, subject.run, subject.attempt.map(|(_, name)| name));
+        Ok(Self { repository, checkout, commit, key, logs, commands: Vec::new(), trial: None })
+    }
+
+    /// Acquires a check tree that leaves nothing when it is released, except where there was one before.
+    pub fn acquire_for_trial(
+        session: &Session,
+        repository: &'r Repository,
+        subject: &CheckSubject<'_>,
+    ) -> Result<Self, Error> {
+        let root = Path::new(&require_run_git(subject.run)?.root);
+        let settings = settings_folder(session, subject.run);
+        let is_missing = |folder: &&Path| folder.symlink_metadata().is_err();
+        let before = list_isolated_checkouts(root);
+        let roots = root.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+        let settings = Some(settings).filter(|folder| is_missing(&folder.as_path()));
+        let tree = Self::acquire(session, repository, subject)?;
+        let top = tree.checkout.folder();
+        let is_new = !before.iter().any(|folder| canonicalize_existing(folder) == top);
+        let logs = top.join("trial-logs");
+        Ok(Self { logs, trial: Some(TrialFolders { settings, roots, is_new }), ..tree })
     }
 
     /// Runs a check on exactly what the commit holds.
@@ -77,8 +111,7 @@ impl<'r> CheckTree<'r> {
                 return Ok(setup);
             }
             self.commands.push(spec.command.clone());
-            let top = self.checkout.top_level();
-            let ran = checks::run_check_in(session, subject, top, spec, turn);
+            let ran = checks::run_check_in(session, subject, self.place(), spec, turn);
             if is_again || !ran.is_doubtful {
                 return Ok(ran);
             }
@@ -87,7 +120,27 @@ impl<'r> CheckTree<'r> {
 
     /// Releases the tree; a run that is over needs it no more.
     pub fn release(self, run: &Run) -> Result<(), Error> {
-        if is_over(run) { Ok(self.checkout.delete()?) } else { Ok(()) }
+        let Self { checkout, logs, trial, .. } = self;
+        let is_new = trial.as_ref().is_some_and(|trial| trial.is_new);
+        if is_over(run) || is_new {
+            checkout.delete()?;
+        } else if trial.is_some() {
+            // A folder that cannot be deleted only takes up space.
+            let _ = std::fs::remove_dir_all(logs);
+        }
+        let Some(TrialFolders { settings, roots, .. }) = trial else { return Ok(()) };
+        if let Some(settings) = settings {
+            delete_checkout_settings(&settings)?;
+        }
+        for folder in roots {
+            // Another process may use it by now.
+            let _ = std::fs::remove_dir(folder);
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> CheckPlace<'_> {
+        CheckPlace { folder: self.checkout.top_level(), logs: &self.logs }
     }
 
     /// Restores the state before any check: by cleaning, or where that is not enough by setting up again.
@@ -123,7 +176,7 @@ impl<'r> CheckTree<'r> {
             self.checkout.copy_ignored_from(&main, &rules.copy)?;
         }
         if let Some(command) = &rules.setup {
-            let setup = checks::run_setup_in(session, subject, self.checkout.top_level(), command);
+            let setup = checks::run_setup_in(session, subject, self.place(), command);
             if setup.check.state != CheckState::Passed {
                 return Ok(TreePreparation::SetupFailed(setup));
             }

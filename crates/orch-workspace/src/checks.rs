@@ -1,7 +1,8 @@
 //! Running checks on a commit, one after the other, each with a log of its own.
 //!
-//! [`run_checks`] is the one entry: every check runs in a checkout that the tool made, never in a worker's worktree.
+//! Every check runs in a checkout that the tool made, never in a worker's worktree.
 
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub struct CheckSubject<'a> {
     pub stage: CheckStage,
     /// The commit.
     pub commit: &'a CommitHash,
+    /// Stops the check that runs as soon as this is readable.
+    pub stop: Option<BorrowedFd<'a>>,
 }
 
 /// A check that has run.
@@ -105,6 +108,19 @@ impl CheckReport {
         judge_checks(self.checks.iter().map(|check| check.state))
     }
 
+    /// Whether the checks ran on a commit with this tree.
+    pub fn is_about(&self, tree: &str) -> bool {
+        self.checks.iter().all(|check| check.tree.as_ref().is_some_and(|found| found.as_str() == tree))
+    }
+
+    /// Returns the report for another commit with the same tree.
+    #[must_use]
+    pub fn at_commit(self, commit: &CommitHash) -> Self {
+        let checks =
+            self.checks.into_iter().map(|check| CheckRun { commit: commit.clone(), ..check }).collect();
+        Self { checks, ..self }
+    }
+
     /// The checks that did not pass.
     pub fn failed_checks(&self, run: &Run) -> Vec<FailedCheck> {
         let failed = self.checks.iter().filter(|check| check.state != CheckState::Passed);
@@ -122,6 +138,11 @@ impl CheckReport {
         for check in &self.checks {
             check_run::insert(tx, check)?;
         }
+        self.save_results(tx)
+    }
+
+    /// Makes the results known for their keys.
+    pub fn save_results(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
         let Some(first) = self.checks.first() else { return Ok(()) };
         for KnownResult { key, known } in &self.results {
             check_result::save(tx, first.run, first.attempt, key, known)?;
@@ -159,9 +180,9 @@ pub fn failed_check(run: &Run, check: &CheckRun) -> FailedCheck {
     }
 }
 
-/// Runs the checks on the subject's commit, in a clean checkout of it.
-/// All of them run, so that the next attempt sees every failure; only one that cannot start ends the series, because then nothing is known.
-pub fn run_checks(
+/// Runs the checks on the subject's commit, in a clean checkout of it, and leaves nothing: no record, no log, no checkout.
+/// All of them run; only one that cannot start ends the series, because then nothing is known.
+pub fn try_checks(
     session: &Session,
     subject: &CheckSubject<'_>,
     specs: &[CheckSpec],
@@ -171,12 +192,12 @@ pub fn run_checks(
     }
     let repository = open_repository(session, subject.run)?;
     let mut report = CheckReport::default();
-    let mut tree = CheckTree::acquire(session, &repository, subject)?;
+    let mut tree = CheckTree::acquire_for_trial(session, &repository, subject)?;
     for (index, spec) in specs.iter().enumerate() {
         let RanCheck { check, tail, .. } = tree.run(session, subject, spec, CheckTurn { index, run: 0 })?;
         let passed = check.state == CheckState::Passed;
         let unknown = matches!(check.state, CheckState::TimedOut | CheckState::CouldNotStart);
-        report.checks.push(check);
+        report.checks.push(CheckRun { log: None, ..check });
         if !passed && report.tail.is_none() {
             report.tail = Some(tail);
         }
@@ -188,21 +209,35 @@ pub fn run_checks(
     Ok(report)
 }
 
+/// Where a command runs, and where its log is written.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckPlace<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// The folder of the logs.
+    pub logs: &'a Path,
+}
+
 /// Runs the setup command of a worktree.
-pub fn run_setup_in(session: &Session, subject: &CheckSubject<'_>, folder: &Path, command: &str) -> RanCheck {
+pub fn run_setup_in(
+    session: &Session,
+    subject: &CheckSubject<'_>,
+    place: CheckPlace<'_>,
+    command: &str,
+) -> RanCheck {
     let spec = CheckSpec { source: CheckSource::Setup, command: command.to_owned() };
-    run_check_in(session, subject, folder, &spec, CheckTurn { index: 0, run: 0 })
+    run_check_in(session, subject, place, &spec, CheckTurn { index: 0, run: 0 })
 }
 
 /// Runs a command in a folder that is ready for it.
 pub fn run_check_in(
     session: &Session,
     subject: &CheckSubject<'_>,
-    folder: &Path,
+    place: CheckPlace<'_>,
     spec: &CheckSpec,
     turn: CheckTurn,
 ) -> RanCheck {
-    let logs = log_folder(session, subject.run, subject.attempt.map(|(_, name)| name));
+    let CheckPlace { folder, logs } = place;
     let stage = subject.stage.name();
     let name = match (spec.source, turn) {
         (CheckSource::Setup, _) => format!("{stage}-setup.log"),
@@ -226,7 +261,7 @@ pub fn run_check_in(
         log: &log,
         log_bytes_max: LOG_BYTES_MAX,
         secrets: session.world().secrets(),
-        stop: None,
+        stop: subject.stop,
     });
     let (state, exit_status, message) = describe_outcome(&ran.outcome);
     // A failed setup says nothing about the commit.

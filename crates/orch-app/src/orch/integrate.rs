@@ -3,7 +3,9 @@
 use orch_contract::orch::judgement::{FaultedAttempt, IntegrateResponse, IntegratedAttempt, RejectedAttempt};
 use orch_core::event::Event;
 use orch_core::id::Slug;
+use orch_core::limit;
 use orch_scheduler::integrate::{IntegrateOutcome, integrate_run};
+use orch_scheduler::perform::CheckSettings;
 use orch_workspace::check_cache::CheckReuse;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -20,6 +22,9 @@ pub struct IntegrateRun {
     pub run: Option<Slug>,
     /// Runs checks although their results are known.
     pub no_check_cache: bool,
+    /// How many checks of merges run at once.
+    #[serde(skip)]
+    pub merge_check_jobs: Option<usize>,
 }
 
 impl Request for IntegrateRun {
@@ -28,8 +33,11 @@ impl Request for IntegrateRun {
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<IntegrateResponse> {
         app.change(key, integrate_response, |session, receipt| {
-            let reuse = CheckReuse::beginning_now(session, self.no_check_cache);
-            integrate_run(session, receipt, &self.agent, self.run.as_ref(), reuse)
+            let checks = CheckSettings {
+                reuse: CheckReuse::beginning_now(session, self.no_check_cache),
+                merge_jobs: self.merge_check_jobs.unwrap_or(limit::MERGE_CHECK_JOBS_DEFAULT),
+            };
+            integrate_run(session, receipt, &self.agent, self.run.as_ref(), checks)
         })
     }
 }

@@ -34,6 +34,9 @@ pub struct LandRun {
     pub pushed: Option<String>,
     /// Why it lands without checks, or counts as landed with other files.
     pub reason: Option<String>,
+    /// Runs the user's hooks for merges.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub run_hooks: bool,
     /// Runs checks although their results are known.
     pub no_check_cache: bool,
 }
@@ -50,6 +53,7 @@ impl Request for LandRun {
                 onto: self.onto.clone(),
                 partial: self.partial,
                 manner: manner.clone(),
+                run_hooks: self.run_hooks,
                 reuse: CheckReuse::beginning_now(session, self.no_check_cache),
             };
             land_run(session, receipt, &self.agent, &request)

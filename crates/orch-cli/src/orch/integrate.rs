@@ -5,13 +5,14 @@ use orch_app::orch::integrate::IntegrateRun;
 use orch_app::values::parse_slug;
 use orch_core::id::Slug;
 
-use crate::arguments::RequestIdOption;
+use crate::arguments::{MergeCheckJobs, RequestIdOption};
 use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
 
 /// Check reported attempts and merge those that pass into the run's branch
 ///
-/// Pending checks run first, and again on the merged tree. None of your checkouts is touched. An attempt with
+/// Pending checks run first, and again on the merged tree. While one attempt is checked and merged, the merge that
+/// is expected next is checked too. None of your checkouts is touched. An attempt with
 /// a merge conflict, or whose checks fail after merging, is rejected and its task retried.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch integrate ship")]
@@ -23,6 +24,8 @@ pub(super) struct IntegrateArgs {
     #[arg(long)]
     no_check_cache: bool,
     #[command(flatten)]
+    jobs: MergeCheckJobs,
+    #[command(flatten)]
     repeatable: RequestIdOption,
 }
 
@@ -30,5 +33,6 @@ pub(super) fn run(args: IntegrateArgs, context: &mut CommandRuntime<'_>) -> Resu
     let agent = context.app().calling_lead()?;
     let run = context.app().resolve_run_or(args.named.as_ref())?;
     context.print_progress("Merging what was reported …");
-    context.answer(&IntegrateRun { agent, run, no_check_cache: args.no_check_cache }, &args.repeatable)
+    let (no_check_cache, merge_check_jobs) = (args.no_check_cache, args.jobs.merge_check_jobs);
+    context.answer(&IntegrateRun { agent, run, no_check_cache, merge_check_jobs }, &args.repeatable)
 }

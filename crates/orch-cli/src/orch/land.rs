@@ -15,7 +15,7 @@ use crate::respond::CommandOutcome;
 /// run's checks run on the result; if they fail, nothing lands, and they run on the branch alone to tell whether
 /// they fail there too. If the branch is checked out, its files are updated, and uncommitted changes in other
 /// files stay; if one of its own files has changes, or a rebase, bisect or merge of it is in progress, nothing
-/// lands. Hooks do not run. Nothing is pushed; the answer contains the command for that.
+/// lands. Hooks run only with --run-hooks. Nothing is pushed; the answer contains the command for that.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES:
   orch land ship --onto main
@@ -43,6 +43,9 @@ pub(super) struct LandArgs {
     /// Why it lands without checks, or counts as landed with other files; recorded and shown in `orch report`
     #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
+    /// Run your hooks for merges: pre-merge-commit, prepare-commit-msg, commit-msg and post-merge
+    #[arg(long, conflicts_with = "pushed")]
+    run_hooks: bool,
     /// Run checks again although their results are known
     #[arg(long)]
     no_check_cache: bool,
@@ -64,6 +67,7 @@ pub(super) fn run(args: LandArgs, context: &mut CommandRuntime<'_>) -> Result<Co
         no_verify: args.no_verify,
         pushed: args.pushed,
         reason: args.reason,
+        run_hooks: args.run_hooks,
         no_check_cache: args.no_check_cache,
     };
     context.answer(&request, &args.repeatable)

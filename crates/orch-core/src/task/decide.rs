@@ -263,7 +263,12 @@ pub fn require_judgeable(task: &Task) -> Result<LastAttempt, Refusal> {
 ///
 /// # Errors
 /// The attempt is not the last one or was not rejected, the task cannot have a live attempt, or the run is cancelled or full.
-pub fn reopen_attempt(run: &Run, task: &Task, attempt: &Attempt, now: Time) -> Result<(Task, Attempt), Refusal> {
+pub fn reopen_attempt(
+    run: &Run,
+    task: &Task,
+    attempt: &Attempt,
+    now: Time,
+) -> Result<(Task, Attempt), Refusal> {
     if task.state.is_live() {
         return Err(live_attempt_refusal(task));
     }
@@ -276,7 +281,11 @@ pub fn reopen_attempt(run: &Run, task: &Task, attempt: &Attempt, now: Time) -> R
     }
     let last = attempt_name(task).filter(|last| *last != attempt.name);
     if last.is_some() || attempt.state != AttemptState::Rejected {
-        return Err(Refusal::AttemptNotRejected { attempt: attempt.name.clone(), state: attempt.state, last });
+        return Err(Refusal::AttemptNotRejected {
+            attempt: attempt.name.clone(),
+            state: attempt.state,
+            last,
+        });
     }
     let reason = match TaskReadiness::from_counters(task.unmet, task.broken) {
         TaskReadiness::Ready => None,
@@ -401,11 +410,7 @@ pub fn recompute_readiness(task: &Task, unmet: u32, broken: u32, now: Time) -> T
 /// # Panics
 /// The state machine does not allow the step.
 #[must_use]
-pub fn apply_attempt_event(
-    attempt: &Attempt,
-    event: AttemptEvent,
-    now: Time,
-) -> Attempt {
+pub fn apply_attempt_event(attempt: &Attempt, event: AttemptEvent, now: Time) -> Attempt {
     let state = crate::attempt::state::next_attempt_state(attempt.state, event);
     let state = state.unwrap_or_else(|illegal| panic!("a task decision left the attempt machine: {illegal}"));
     let ended_at = if state.is_live() { None } else { Some(now) };

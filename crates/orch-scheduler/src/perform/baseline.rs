@@ -23,10 +23,16 @@ pub(crate) fn check_baseline(session: &mut Session, lease: &EffectLease) -> Resu
         return lease.complete_alone(session);
     }
     let base = &require_run_git(&run)?.base;
-    let subject =
-        CheckSubject { run: &run, attempt: None, slot: 0, stage: CheckStage::Baseline, commit: base };
+    let subject = CheckSubject {
+        run: &run,
+        attempt: None,
+        slot: 0,
+        stage: CheckStage::Baseline,
+        commit: base,
+        stop: None,
+    };
     let specs = checks::check_specs(&run.rules.verify, &[]);
-    let report = run_known_checks(session, &subject, &specs, lease.reuse)?;
+    let report = run_known_checks(session, &subject, &specs, lease.checks.reuse)?;
     let verdict = report.verdict();
     tool_transaction(session, |unit| {
         if !lease.complete(unit.tx)? {

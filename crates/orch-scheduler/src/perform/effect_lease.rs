@@ -18,7 +18,7 @@ use orch_store::table::{effect, run as run_table};
 use orch_store::{Transaction, TxEnd};
 
 use crate::operation::tool_transaction;
-use crate::perform::stuck;
+use crate::perform::{CheckSettings, stuck};
 use orch_inbox::failure::describe_failure;
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};
@@ -43,8 +43,8 @@ pub(crate) struct EffectLease {
     pub run: RunId,
     /// The effect.
     pub effect: Effect,
-    /// Which known results of checks its performer takes over.
-    pub reuse: CheckReuse,
+    /// How its performer runs checks.
+    pub checks: CheckSettings,
     id: EffectId,
     number: u32,
     /// Lets other threads in when it is dropped.
@@ -58,13 +58,20 @@ impl EffectLease {
             Effect::VerifyAttempt { since: Some(since), .. } => CheckReuse::Since(since),
             _ => CheckReuse::Known,
         };
-        Self { run, effect, reuse, id, number: lease_number, _guard: guard }
+        let checks = CheckSettings { reuse, ..CheckSettings::default() };
+        Self { run, effect, checks, id, number: lease_number, _guard: guard }
+    }
+
+    /// Returns the lease for a performer that runs checks with these settings, and takes over no more known results than the effect allows.
+    pub(crate) fn with_checks(self, checks: CheckSettings) -> Self {
+        let reuse = if checks.reuse == CheckReuse::Known { self.checks.reuse } else { checks.reuse };
+        Self { checks: CheckSettings { reuse, ..checks }, ..self }
     }
 
     /// Returns the lease for a performer that takes over these known results of checks, of those that the effect allows.
     pub(crate) fn with_reuse(self, reuse: CheckReuse) -> Self {
-        let reuse = if reuse == CheckReuse::Known { self.reuse } else { reuse };
-        Self { reuse, ..self }
+        let checks = CheckSettings { reuse, ..self.checks };
+        self.with_checks(checks)
     }
 
     /// Acquires the thread's share of a lease that [`request_effect`] acquired in this process.

@@ -3,103 +3,43 @@
 //! The candidate commit is created without touching a checkout, checked where its tree was not checked already, and recorded; only then does the branch move, from exactly where it was seen.
 //! After an interruption the next performer finds the recorded merge, and whether the branch has moved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
-use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, ChecksVerdict};
-use orch_core::commit_trailers::CommitTrailers;
 use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind, PendingEffect, RecordedMerge};
 use orch_core::escape;
 use orch_core::event::{EventDatum, EventKind};
-use orch_core::id::{AttemptId, CommitHash, Slug};
+use orch_core::id::AttemptId;
 use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::branch::leave_branch_at;
-use orch_core::run::{DoneWhen, PauseReason, Run, RunState};
-use orch_core::task::{ChecksStatus, Task, TaskState};
-use orch_core::time::Time;
-use orch_core::worker::Worker;
+use orch_core::run::{DoneWhen, Run};
+use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::worktree::Worktree;
 use orch_store::driver::WriteDurability;
-use orch_store::table::{attempt, check_run, effect, task as task_table, worker, worktree};
+use orch_store::table::{check_run, worktree};
 use orch_store::{Transaction, TxEnd};
 
 use crate::fresh_read::read_fresh;
-use crate::judge::{ReportedAttempt, find_accepting_agent};
+use crate::judge::ReportedAttempt;
 use crate::lookup;
 use crate::operation::tool_transaction;
+use crate::perform::ahead::{AheadCheck, ChecksAhead};
+use crate::perform::candidate::{CandidateVerification, MergeCandidate, accepts_merges, ensure_verified};
 use crate::perform::clear;
 use crate::perform::clear::ClearingAttempt;
 use crate::perform::effect_lease::{EffectLease, complete_by, request_effect};
 use crate::perform::sweep;
-use crate::perform::verify;
-use crate::perform::verify::{VerifyingAttempt, complete_verification};
 use crate::run_branch::{recorded_tip, require_checked_tip};
 use crate::tool_fault::record_tool_fault;
 use crate::unit_of_work::UnitOfWork;
 use orch_git::{CommitId, CommitRelation, GitError, MergeConflict, MergeOutcome};
 use orch_inbox::{Error, Session};
 use orch_workspace::check_cache::{CheckReuse, run_known_checks};
-use orch_workspace::checks;
-use orch_workspace::checks::{CheckReport, CheckSubject};
+use orch_workspace::checks::CheckReport;
 use orch_workspace::run_repository::{
     branch_ref, open_repository, require_run_git, to_commit_id, to_stored_commit,
 };
 use orch_workspace::tracked_branch::{MOVES_MAX, TrackedBranch};
-
-/// An attempt that is to be merged.
-struct MergeCandidate {
-    task: Task,
-    attempt: Attempt,
-    text: AttemptText,
-    tree: Worktree,
-    worker: Option<Worker>,
-    accepted_by: Option<Slug>,
-}
-
-impl MergeCandidate {
-    fn load(tx: &mut Transaction<'_>, id: AttemptId) -> Result<Option<Self>, Error> {
-        let (Some(attempt), Some(tree)) = (attempt::load(tx, id)?, worktree::load(tx, id)?) else {
-            return Ok(None);
-        };
-        let task = lookup::load_task(tx, attempt.task)?;
-        let worker = match attempt.thread {
-            Some(thread) => worker::load(tx, thread)?,
-            None => None,
-        };
-        let accepted_by = find_accepting_agent(tx, &attempt)?;
-        Ok(Some(Self { task, text: attempt::load_text(tx, id)?, attempt, tree, worker, accepted_by }))
-    }
-
-    /// The commit that is merged.
-    fn head(&self) -> &CommitHash {
-        self.tree.head.as_ref().unwrap_or(&self.tree.base)
-    }
-
-    /// Whether the attempt is still to be merged as it was loaded.
-    /// It may have been recalled, cancelled, rejected or given another commit while its checks ran.
-    fn is_still_wanted(&self, tx: &mut Transaction<'_>) -> Result<bool, Error> {
-        let (Some(task), Some(tree)) =
-            (task_table::load(tx, self.task.id)?, worktree::load(tx, self.attempt.id)?)
-        else {
-            return Ok(false);
-        };
-        let is_last = task.attempt.is_some_and(|last| last.id == self.attempt.id);
-        let is_unchanged =
-            task.state == self.task.state && tree.head == self.tree.head && tree.merged.is_none();
-        Ok(is_last && is_unchanged)
-    }
-
-    fn merge_message(&self, run: &Run) -> String {
-        let message = format!("Merge {}: {}\n", self.attempt.name, self.task.title);
-        let trailers = CommitTrailers {
-            attempts: vec![self.attempt.name.clone()],
-            profile: self.worker.as_ref().and_then(|row| row.profile.clone()),
-            checks: Some(self.attempt.checks),
-            accepted_by: self.accepted_by.clone(),
-        };
-        trailers.append_to(&message, &run.rules)
-    }
-}
 
 /// Merges all attempts that may be merged.
 pub(crate) fn merge_reported_attempts(
@@ -138,40 +78,47 @@ fn merge_attempts(
         Integration { run: &run, lease, branch: TrackedBranch::new(&repository, name, tip)? };
     let mut unverified = None;
     clear::clear_in_background(session, |session, clear| {
-        let mut seen = BTreeSet::new();
-        loop {
-            let candidates = next_candidates(session, &run, &seen)?;
-            if candidates.is_empty() {
-                return Ok(());
-            }
-            for candidate in candidates {
-                seen.insert(candidate.attempt.id);
-                match ensure_verified(session, &run, &candidate, lease.reuse)? {
-                    CandidateVerification::NotPassed => {}
-                    // The others are merged nevertheless.
-                    CandidateVerification::Failed(error) => unverified = unverified.take().or(Some(error)),
-                    CandidateVerification::Passed => {
-                        if let Some((requested, merged)) = integration.merge_attempt(session, &candidate)? {
-                            clear(requested, merged);
+        std::thread::scope(|scope| {
+            let mut ahead = ChecksAhead::new(scope, &run, lease.checks);
+            let mut seen = BTreeSet::new();
+            loop {
+                let mut candidates = VecDeque::from(next_candidates(session, &run, &seen)?);
+                if candidates.is_empty() {
+                    return Ok(());
+                }
+                while let Some(mut candidate) = candidates.pop_front() {
+                    seen.insert(candidate.attempt.id);
+                    let begun = ahead.take(candidate.attempt.id);
+                    ahead.begin_next(session, &integration.branch, &candidate, &candidates);
+                    let (verification, expected) = match begun.and_then(AheadCheck::join) {
+                        Some(found) => (found.verification?, found.report),
+                        None => (ensure_verified(session, &run, &candidate, lease.checks.reuse)?, None),
+                    };
+                    let merged = match verification {
+                        CandidateVerification::Passed => {
+                            candidate.set_verified();
+                            integration.merge_attempt(session, &candidate, expected)?
                         }
+                        CandidateVerification::NotPassed => None,
+                        CandidateVerification::Failed(error) => {
+                            // The others are merged nevertheless.
+                            unverified = unverified.take().or(Some(error));
+                            None
+                        }
+                    };
+                    match merged {
+                        Some((requested, merged)) => clear(requested, merged),
+                        // What is checked ahead expected another branch.
+                        None => ahead.stop_all(),
                     }
                 }
             }
-        }
+        })
     })?;
     lease.complete_alone(session)?;
     // Where that was the end of the run. A worktree that cannot be swept only takes up space, and stays pending.
     let _ = complete_by(session, EffectKey::of_run(EffectKind::Sweep, run.id), sweep::sweep_run);
     unverified.map_or(Ok(()), Err)
-}
-
-/// Whether attempts of the run may be merged in its present state: a run that is paused because a merge failed is tried again.
-fn accepts_merges(run: &Run) -> bool {
-    match &run.state {
-        RunState::Open | RunState::Finished(_) => true,
-        RunState::Paused(pause) => pause.reason == PauseReason::OperationFailed,
-        RunState::Cancelled => false,
-    }
 }
 
 /// The reported attempts that this performer has not seen, oldest first; none in a run that is paused or cancelled.
@@ -199,79 +146,6 @@ fn next_candidates(
     })
 }
 
-/// Whether an attempt may be merged.
-enum CandidateVerification {
-    /// Its checks passed, or there are none.
-    Passed,
-    /// They did not, or it is no longer to be merged.
-    NotPassed,
-    /// Its checks could not be run, which is recorded with the operation that runs them.
-    Failed(Error),
-}
-
-/// Runs the checks of an attempt that were not run yet.
-fn ensure_verified(
-    session: &mut Session,
-    run: &Run,
-    candidate: &MergeCandidate,
-    reuse: CheckReuse,
-) -> Result<CandidateVerification, Error> {
-    let MergeCandidate { task, attempt, text, tree, .. } = candidate;
-    let has_nothing_to_check = attempt.checks == ChecksStatus::None && run.rules.protect.is_empty();
-    if has_nothing_to_check
-        || matches!(attempt.checks, ChecksStatus::Passed | ChecksStatus::Overridden)
-        || task.state == TaskState::Done
-    {
-        return Ok(CandidateVerification::Passed);
-    }
-    if let Some(failure) = session.read(|tx, now| waiting_failure(tx, attempt, now))? {
-        return Ok(CandidateVerification::Failed(failure.into()));
-    }
-    let effect = Effect::VerifyAttempt { attempt: attempt.id, since: None };
-    let requested = session.write(WriteDurability::Power, |tx, now| {
-        let state = attempt::load(tx, attempt.id)?.map(|attempt| attempt.state);
-        if state != Some(AttemptState::Reported) || !accepts_merges(&lookup::load_run(tx, run.id)?) {
-            return Ok(TxEnd::Rollback(None));
-        }
-        Ok(TxEnd::Commit(Some(request_effect(tx, run.id, &effect, now)?)))
-    })?;
-    let Some(requested) = requested else { return Ok(CandidateVerification::NotPassed) };
-    let verified = match requested.and_then(|requested| EffectLease::of_request(session, requested)) {
-        Some(lease) => {
-            let (run, attempt, text, tree) = (run.clone(), attempt.clone(), text.clone(), tree.clone());
-            let verifying = VerifyingAttempt { run, attempt, text, tree };
-            let lease = lease.with_reuse(reuse);
-            lease.perform(session, |session, lease| verify::verify_loaded(session, lease, &verifying))
-        }
-        None => complete_verification(session, run.id, attempt.id, reuse),
-    };
-    match verified {
-        Ok(()) => Ok(CandidateVerification::Passed),
-        // Recorded already, as a rejection or as a fault.
-        Err(Error::Refused(Refusal::Tree(TreeRefusal::ChecksFailed { .. }))) => {
-            Ok(CandidateVerification::NotPassed)
-        }
-        Err(error @ Error::Store(_)) => Err(error),
-        Err(error) => Ok(CandidateVerification::Failed(error)),
-    }
-}
-
-/// The failure of the verification of an attempt that is not tried again now.
-fn waiting_failure(
-    tx: &mut Transaction<'_>,
-    attempt: &Attempt,
-    now: Time,
-) -> Result<Option<TreeRefusal>, Error> {
-    let key = EffectKey::of_attempt(EffectKind::Verify, attempt.run, attempt.id);
-    let Some(pending) = effect::find_pending(tx, key)? else { return Ok(None) };
-    let failure = pending.retries.last.as_ref().filter(|_| !pending.retries.is_due(now));
-    Ok(failure.map(|failure| TreeRefusal::OperationFailed {
-        effect: EffectKind::Verify,
-        subject: attempt.name.to_string(),
-        message: failure.message.clone(),
-    }))
-}
-
 /// Merges into the branch of one run.
 struct Integration<'a> {
     run: &'a Run,
@@ -294,10 +168,12 @@ type MergedAttempt = (Option<PendingEffect>, ClearingAttempt);
 
 impl Integration<'_> {
     /// Merges one attempt, again whenever another process moves the branch; `None` where it was not merged.
+    /// `expected` is what its checks found on the merge that was expected.
     fn merge_attempt(
         &mut self,
         session: &mut Session,
         candidate: &MergeCandidate,
+        mut expected: Option<CheckReport>,
     ) -> Result<Option<MergedAttempt>, Error> {
         let head = to_commit_id(candidate.head())?;
         for _ in 0..MOVES_MAX {
@@ -324,7 +200,7 @@ impl Integration<'_> {
                             &parents,
                             &self.merge_message(candidate)?,
                         )?;
-                        match self.check_merged_tree(session, candidate, &merged)? {
+                        match self.check_merged_tree(session, candidate, &merged, expected.take())? {
                             Some(passed) => evidence = MergeEvidence::Checked(passed),
                             None => return Ok(None),
                         }
@@ -374,14 +250,14 @@ impl Integration<'_> {
         session: &mut Session,
         candidate: &MergeCandidate,
     ) -> Result<Option<MergeEvidence>, Error> {
-        match (candidate.attempt.checks, self.lease.reuse) {
+        match (candidate.attempt.checks, self.lease.checks.reuse) {
             (ChecksStatus::None | ChecksStatus::Overridden, _) => Ok(Some(MergeEvidence::None)),
             (ChecksStatus::Pending | ChecksStatus::Passed | ChecksStatus::Failed, CheckReuse::Known) => {
                 Ok(Some(MergeEvidence::OfAttempt))
             }
             (ChecksStatus::Pending | ChecksStatus::Passed | ChecksStatus::Failed, CheckReuse::Since(_)) => {
                 let head = to_commit_id(candidate.head())?;
-                Ok(self.check_merged_tree(session, candidate, &head)?.map(MergeEvidence::Checked))
+                Ok(self.check_merged_tree(session, candidate, &head, None)?.map(MergeEvidence::Checked))
             }
         }
     }
@@ -392,21 +268,23 @@ impl Integration<'_> {
         session: &mut Session,
         candidate: &MergeCandidate,
         merged: &CommitId,
+        expected: Option<CheckReport>,
     ) -> Result<Option<CheckReport>, Error> {
-        let MergeCandidate { attempt, text, tree, .. } = candidate;
-        let specs = checks::check_specs(&text.run_verify, &text.task_verify);
-        if specs.is_empty() || attempt.checks == ChecksStatus::Overridden {
+        let attempt = &candidate.attempt;
+        let specs = candidate.check_specs();
+        if specs.is_empty() {
             return Ok(Some(CheckReport::default()));
         }
-        let merged = to_stored_commit(merged);
-        let subject = CheckSubject {
-            run: self.run,
-            attempt: Some((attempt.id, &attempt.name)),
-            slot: tree.slot,
-            stage: CheckStage::Merge,
-            commit: &merged,
+        let merged_commit = to_stored_commit(merged);
+        let tree = self.branch.repository.tree_of_commit(merged)?.to_string();
+        let is_expected = |report: &CheckReport| report.is_about(&tree);
+        let report = match expected.filter(is_expected) {
+            Some(report) => report.at_commit(&merged_commit),
+            None => {
+                let subject = candidate.merge_subject(self.run, &merged_commit);
+                run_known_checks(session, &subject, &specs, self.lease.checks.reuse)?
+            }
         };
-        let report = run_known_checks(session, &subject, &specs, self.lease.reuse)?;
         let (verdict, summary) = (report.verdict(), report.failure_summary(self.run));
         if verdict == ChecksVerdict::Good {
             return Ok(Some(report));

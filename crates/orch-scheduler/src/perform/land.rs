@@ -14,11 +14,11 @@ use orch_core::run::{DoneWhen, LandingManner, Run, RunLanding};
 use orch_core::task::{ChecksStatus, TaskState};
 use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
-use orch_store::table::{attempt, check_run, run as run_table, worktree};
+use orch_store::table::{attempt, check_result, check_run, run as run_table, worktree};
 
 use crate::lookup;
 use crate::operation::tool_transaction;
-use crate::perform::effect_lease::{EffectLease, complete_by, request_effect};
+use crate::perform::effect_lease::{EffectLease, request_effect};
 use crate::perform::integrate;
 use crate::run_branch::{recorded_tip, require_checked_tip};
 use crate::task_outcome;
@@ -68,7 +68,7 @@ impl<'a> PendingLanding<'a> {
         let (run, repository) = (self.run, self.repository);
         let has_fallen = session.query(|tx| Ok(!worktree::list_fallen_tasks(tx, run.id)?.is_empty()))?;
         if run.policy.done_when != DoneWhen::Integrated || has_fallen {
-            merge_accepted_attempts(session, run, &self.plan, repository)?;
+            self.merge_accepted_attempts(session)?;
         }
         // Merging has moved the branch from where it was when the run was loaded.
         let tip = match recorded_tip(run).filter(|_| run.policy.done_when == DoneWhen::Integrated) {
@@ -98,7 +98,8 @@ impl<'a> PendingLanding<'a> {
                 }
             };
             target.check_advance(&to)?;
-            let is_judged = to == tip && merged.is_judged(&tip) && self.lease.reuse == CheckReuse::Known;
+            let is_judged =
+                to == tip && merged.is_judged(&tip) && self.lease.checks.reuse == CheckReuse::Known;
             if self.plan.mode == LandingMode::Checked && !is_judged {
                 self.check_landing(session, &to, &target.tip)?;
             }
@@ -107,6 +108,9 @@ impl<'a> PendingLanding<'a> {
             repository.flush()?;
             match target.advance(&to) {
                 Ok(()) => {
+                    if self.plan.run_hooks {
+                        repository.run_post_merge_hook()?;
+                    }
                     repository.flush()?;
                     return self.record_landing(session, &step.to, Some(&step.from), merged.tasks);
                 }
@@ -116,6 +120,34 @@ impl<'a> PendingLanding<'a> {
             }
         }
         Err(GitError::Busy.into())
+    }
+
+    /// Merges accepted attempts into the run's branch, in a run whose tasks are done before they are merged.
+    fn merge_accepted_attempts(&self, session: &mut Session) -> Result<(), Error> {
+        let (run, checks) = (self.run, self.lease.checks);
+        let integrate = Effect::IntegrateRun { merging: None };
+        session.write(WriteDurability::Power, |tx, now| {
+            request_effect(tx, run.id, &integrate, now)?;
+            Ok(TxEnd::Commit(()))
+        })?;
+        let key = EffectKey::of_run(EffectKind::Integrate, run.id);
+        if let Some(lease) = EffectLease::wait_and_acquire(session, key)? {
+            lease.with_checks(checks).perform(session, |session, lease| match &lease.effect {
+                Effect::IntegrateRun { merging } => {
+                    integrate::merge_reported_attempts(session, lease, merging.as_ref())
+                }
+                _ => Ok(()),
+            })?;
+        }
+        if self.plan.partial {
+            return Ok(());
+        }
+        let left =
+            session.read(|tx, _| Ok(worktree::list_unmerged_attempts(tx, run.id, TaskState::Done)?))?;
+        match left.first() {
+            Some(first) => Err(unmerged_error(session, run, self.repository, *first)?),
+            None => Ok(()),
+        }
     }
 
     /// Records a landing that was made elsewhere; `false` if it is recorded already.
@@ -149,8 +181,9 @@ impl<'a> PendingLanding<'a> {
             return Ok(());
         }
         let at = to_stored_commit(to);
-        let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Land, commit: &at };
-        let report = run_known_checks(session, &subject, &specs, self.lease.reuse)?;
+        let subject =
+            CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Land, commit: &at, stop: None };
+        let report = run_known_checks(session, &subject, &specs, self.lease.checks.reuse)?;
         session.write(WriteDurability::Power, |tx, _| {
             check_run::clear_run(tx, run.id, CheckStage::Land)?;
             report.save(tx).map(TxEnd::Commit)
@@ -176,9 +209,10 @@ impl<'a> PendingLanding<'a> {
         let commands: Vec<String> =
             failed.failed_checks(run).into_iter().map(|check| check.command).collect();
         let at = to_stored_commit(target);
-        let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Target, commit: &at };
+        let subject =
+            CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Target, commit: &at, stop: None };
         let specs = checks::check_specs(&commands, &[]);
-        let report = run_known_checks(session, &subject, &specs, self.lease.reuse)?;
+        let report = run_known_checks(session, &subject, &specs, self.lease.checks.reuse)?;
         session.write(WriteDurability::Power, |tx, _| {
             check_run::clear_run(tx, run.id, CheckStage::Target)?;
             report.save(tx).map(TxEnd::Commit)
@@ -259,6 +293,9 @@ impl<'a> PendingLanding<'a> {
                 at: unit.now,
             };
             run_table::save_landing(unit.tx, lease.run, &landing)?;
+            if !plan.partial {
+                check_result::clear(unit.tx, lease.run)?;
+            }
             Ok(true)
         })
     }
@@ -353,7 +390,7 @@ fn merge_onto(
                 accepted_by: Some(plan.requested_by.clone()),
             };
             let mut message = trailers.append_to(&message, &run.rules);
-            if run.rules.run_hooks {
+            if plan.run_hooks {
                 message = repository.run_merge_hooks(&message)?;
             }
             Ok(repository.write_merge_commit(&tree, &[onto.clone(), tip.clone()], &message)?)
@@ -362,32 +399,6 @@ fn merge_onto(
             let files = conflict.files.iter().map(|path| escape::path_text(path)).collect();
             Err(TreeRefusal::LandConflict { onto: plan.onto.clone(), branch: branch.clone(), files }.into())
         }
-    }
-}
-
-/// Merges accepted attempts into the run's branch, in a run whose tasks are done before they are merged.
-fn merge_accepted_attempts(
-    session: &mut Session,
-    run: &Run,
-    plan: &LandingPlan,
-    repository: &Repository,
-) -> Result<(), Error> {
-    let integrate = Effect::IntegrateRun { merging: None };
-    session.write(WriteDurability::Power, |tx, now| {
-        request_effect(tx, run.id, &integrate, now)?;
-        Ok(TxEnd::Commit(()))
-    })?;
-    complete_by(session, EffectKey::of_run(EffectKind::Integrate, run.id), |session, lease| {
-        let Effect::IntegrateRun { merging } = &lease.effect else { return Ok(()) };
-        integrate::merge_reported_attempts(session, lease, merging.as_ref())
-    })?;
-    if plan.partial {
-        return Ok(());
-    }
-    let left = session.read(|tx, _| Ok(worktree::list_unmerged_attempts(tx, run.id, TaskState::Done)?))?;
-    match left.first() {
-        Some(first) => Err(unmerged_error(session, run, repository, *first)?),
-        None => Ok(()),
     }
 }
 

@@ -4,8 +4,10 @@
 //! A failure is reported and recorded with the effect, which stays pending, or that same decision gives it up.
 //! Start at [`complete_effect`].
 
+mod ahead;
 pub(crate) mod baseline;
 pub(crate) mod branch;
+mod candidate;
 pub(crate) mod clear;
 pub mod effect_lease;
 pub(crate) mod hand_over;
@@ -23,6 +25,7 @@ use std::collections::BTreeSet;
 
 use orch_core::effect::{Effect, EffectKey, EffectKind, PendingEffect};
 use orch_core::id::{RunId, Slug};
+use orch_core::limit;
 use orch_store::table::effect;
 
 use crate::lookup;
@@ -35,15 +38,30 @@ pub fn complete_effect(session: &mut Session, key: EffectKey) -> Result<(), Erro
     complete_by(session, key, perform_effect)
 }
 
-/// Completes a pending effect, whose performer takes over these known results of checks.
-pub(crate) fn complete_effect_reusing(
+/// How the checks run that an operation needs.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckSettings {
+    /// Which known results are taken over.
+    pub reuse: CheckReuse,
+    /// How many checks of merges run at once.
+    pub merge_jobs: usize,
+}
+
+impl Default for CheckSettings {
+    fn default() -> Self {
+        Self { reuse: CheckReuse::Known, merge_jobs: limit::MERGE_CHECK_JOBS_DEFAULT }
+    }
+}
+
+/// Completes a pending effect, whose performer runs checks with these settings.
+pub fn complete_effect_with(
     session: &mut Session,
     key: EffectKey,
-    reuse: CheckReuse,
+    checks: CheckSettings,
 ) -> Result<(), Error> {
     match EffectLease::wait_and_acquire(session, key)? {
         None => Ok(()),
-        Some(lease) => lease.with_reuse(reuse).perform(session, perform_effect),
+        Some(lease) => lease.with_checks(checks).perform(session, perform_effect),
     }
 }
 

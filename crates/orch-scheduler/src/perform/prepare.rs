@@ -30,7 +30,7 @@ use orch_inbox::send;
 use orch_inbox::{Error, Session};
 use orch_workspace::check_tree::{allowed_changes, copy_ignored_files, refuse_setup_changes};
 use orch_workspace::checks;
-use orch_workspace::checks::CheckSubject;
+use orch_workspace::checks::{CheckPlace, CheckSubject};
 use orch_workspace::disk_space::require_disk_space;
 use orch_workspace::run_repository::{
     branch_ref, find_attempt_worktree, open_repository, salvage_ref, to_commit_id,
@@ -199,8 +199,11 @@ fn create_fresh_worktree(
         slot: tree.slot,
         stage: CheckStage::Attempt,
         commit: &tree.base,
+        stop: None,
     };
-    let mut ran = checks::run_setup_in(session, &subject, worktree.top_level(), setup);
+    let logs = checks::log_folder(session, run, Some(&attempt.name));
+    let place = CheckPlace { folder: worktree.top_level(), logs: &logs };
+    let mut ran = checks::run_setup_in(session, &subject, place, setup);
     if ran.check.state == CheckState::Passed {
         // What the setup wrote is no work of the attempt.
         let restored = worktree.restore_tracked_files(&commit, allowed_changes(run));

@@ -103,7 +103,7 @@ pub(crate) fn verify_loaded(
     lease: &EffectLease,
     verifying: &VerifyingAttempt,
 ) -> Result<(), Error> {
-    let report = run_attempt_checks(session, verifying, lease.reuse)?;
+    let report = run_attempt_checks(session, verifying, lease.checks.reuse)?;
     let id = verifying.attempt.id;
     open_repository(session, &verifying.run)?.flush()?;
     tool_transaction(session, |unit| {
@@ -161,6 +161,7 @@ fn run_attempt_checks(
         slot: tree.slot,
         stage: CheckStage::Attempt,
         commit: verifying.head(),
+        stop: None,
     };
     run_known_checks(session, &subject, &specs, reuse)
 }

@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use orch_core::id::Slug;
 use orch_core::run::{AttemptRules, Budget, DoneWhen};
+use orch_inbox::Session;
 use orch_inbox::world::HostEnvironment;
 use orch_process::EnvironmentVariables;
-use orch_scheduler::run::{NewRun, create_run};
+use orch_scheduler::perform::CheckSettings;
+use orch_scheduler::reconcile::reconcile_runs;
+use orch_scheduler::run::{NewRun, RunAction, change_run, create_run};
 use orch_scheduler::verify::{VerifyRequest, verify_attempt};
-use orch_scheduler::{AttemptSelector, dispatch, integrate, land};
+use orch_scheduler::{AttemptSelector, dispatch, integrate, land, lookup};
 use orch_store::driver::StatementCounts;
+use orch_store::table::check_result;
 use orch_testkit::test_session::{default_policy, expect_fresh, parse_slug, task_ref};
 use orch_testkit::{TestRepo, TestSession};
 use orch_workspace::check_cache::CheckReuse;
@@ -122,23 +126,57 @@ fn integrating_costs_five_transactions_for_each_attempt() {
     let lead = place.lead();
     let attempt = AttemptSelector { task: task_ref("a"), number: None };
     let reported = VerifyRequest { attempt, again: false, reuse: CheckReuse::Known };
-    let (cost, _) =
-        place.cost(|desk| verify_attempt(&mut desk.session, None, &lead, &reported).unwrap());
+    let (cost, _) = place.cost(|desk| verify_attempt(&mut desk.session, None, &lead, &reported).unwrap());
     assert_within("a verification", cost, 2, 61);
     let (cost, done) = place.cost(|desk| {
-        integrate::integrate_run(&mut desk.session, None, &lead, None, CheckReuse::Known).unwrap()
+        integrate::integrate_run(&mut desk.session, None, &lead, None, CheckSettings::default()).unwrap()
     });
     assert_eq!(expect_fresh(done).integrated.len(), 3);
     // Four write transactions for each attempt that is verified and merged here, and one on another connection that
     // removes its worktree; the first attempt was verified before.
     assert_within("an integration of three", cost, 14, 212);
-    let request = land::LandRequest {
+    let request = landing_request();
+    let (cost, _) = place.cost(|desk| land::land_run(&mut desk.session, None, &lead, &request).unwrap());
+    assert_within("a landing", cost, 4, 68);
+}
+
+fn landing_request() -> land::LandRequest {
+    land::LandRequest {
         run: None,
         onto: Some("main".to_owned()),
         partial: false,
         manner: land::LandingChoice::Checked,
+        run_hooks: false,
         reuse: CheckReuse::Known,
-    };
-    let (cost, _) = place.cost(|desk| land::land_run(&mut desk.session, None, &lead, &request).unwrap());
-    assert_within("a landing", cost, 4, 68);
+    }
+}
+
+#[test]
+fn known_results_live_as_long_as_a_check_may_need_them() {
+    for is_cancelled in [false, true] {
+        let mut place = TreeSession::new(&["true"], &["a"]);
+        place.report("a");
+        let lead = place.lead();
+        let session = &mut place.desk.session;
+        if !is_cancelled {
+            integrate::integrate_run(session, None, &lead, None, CheckSettings::default()).unwrap();
+        }
+        let attempt = AttemptSelector { task: task_ref("a"), number: None };
+        let reported = VerifyRequest { attempt, again: false, reuse: CheckReuse::Known };
+        assert_eq!(verify_attempt(session, None, &lead, &reported).is_ok(), is_cancelled);
+        let count = |session: &mut Session| {
+            session.query(|tx| {
+                let run = lookup::find_run(tx, None)?.id;
+                Ok(check_result::count(tx, run)?)
+            })
+        };
+        assert!(count(session).unwrap() > 0, "a landing may need them");
+        if is_cancelled {
+            change_run(session, None, &lead, None, RunAction::Cancel).unwrap();
+            reconcile_runs(session, None, None, false).unwrap();
+        } else {
+            land::land_run(session, None, &lead, &landing_request()).unwrap();
+        }
+        assert_eq!(count(session).unwrap(), 0);
+    }
 }

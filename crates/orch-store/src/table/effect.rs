@@ -176,6 +176,7 @@ fn payload_text(effect: &Effect) -> Option<String> {
             let text = json!({
                 "onto": landing.onto,
                 "partial": landing.partial,
+                "hooks": landing.run_hooks,
                 "mode": mode_text(&landing.mode),
                 "reason": landing.mode.reason(),
                 "pushed": match &landing.mode {
@@ -203,6 +204,7 @@ fn landing_from_json(value: &Value) -> Option<LandingPlan> {
     Some(LandingPlan {
         onto: value["onto"].as_str()?.to_owned(),
         partial: value["partial"].as_bool()?,
+        run_hooks: value["hooks"].as_bool().unwrap_or(false),
         mode: mode_from_json(value)?,
         requested_by: Slug::from_stored(value["who"].as_str()?.to_owned()),
         step: step.map(|(from, to)| BranchStep { from, to }),
@@ -388,6 +390,7 @@ mod tests {
         let name = || Some(Slug::from_stored("lead".to_owned()));
         let landing = LandingPlan {
             onto: "main".to_owned(),
+            run_hooks: true,
             partial: true,
             mode: LandingMode::Checked,
             requested_by: Slug::from_stored("lead".to_owned()),

@@ -19,9 +19,9 @@ use orch_core::time::Time;
 use orch_git::GitError;
 use orch_inbox::{Error, Session};
 use orch_process::kill_descendants_in_own_group;
+use orch_scheduler::perform::CheckSettings;
 use orch_scheduler::verify::{VerifyRequest, verify_attempt};
 use orch_scheduler::{AttemptSelector, TaskSelector, dispatch, integrate, perform};
-use orch_workspace::check_cache::CheckReuse;
 
 use super::config::SessionOpener;
 use super::snapshot::RunSnapshot;
@@ -47,7 +47,7 @@ enum BackgroundOperation {
 pub(super) struct BackgroundWork {
     open: SessionOpener,
     who: Slug,
-    reuse: CheckReuse,
+    checks: CheckSettings,
     running: BTreeMap<BackgroundOperation, JoinHandle<()>>,
     /// The operations that failed, with the time before which they are not started again.
     failed: BTreeMap<BackgroundOperation, RetryBackoff>,
@@ -96,11 +96,11 @@ const TRIES_HOPELESS: u32 = 6;
 const ABANDON_AFTER: Duration = Duration::from_secs(5);
 
 impl BackgroundWork {
-    pub(super) fn new(open: SessionOpener, who: Slug, reuse: CheckReuse, wake: WakeCounter) -> Self {
+    pub(super) fn new(open: SessionOpener, who: Slug, checks: CheckSettings, wake: WakeCounter) -> Self {
         let (sender, finished) = channel();
         let (running, failed) = (BTreeMap::new(), BTreeMap::new());
         let (notes, told, now) = (Vec::new(), BTreeSet::new(), Instant::now());
-        Self { open, who, reuse, running, failed, now, finished, sender, notes, told, wake }
+        Self { open, who, checks, running, failed, now, finished, sender, notes, told, wake }
     }
 
     /// Whether an operation is running.
@@ -259,7 +259,10 @@ impl BackgroundWork {
             if effect.retries.is_due(now) {
                 let operation = BackgroundOperation::PendingEffect(effect.id, id);
                 let key = effect.key();
-                self.start_operation(operation, move |session, _| perform::complete_effect(session, key));
+                let checks = CheckSettings { merge_jobs: self.checks.merge_jobs, ..CheckSettings::default() };
+                self.start_operation(operation, move |session, _| {
+                    perform::complete_effect_with(session, key, checks)
+                });
             }
         }
         is_awaited
@@ -268,7 +271,7 @@ impl BackgroundWork {
     /// Verifies and merges reported attempts.
     pub(super) fn verify_and_merge(&mut self, run: &RunSnapshot) {
         let at_once = std::thread::available_parallelism().map_or(2, usize::from).max(1);
-        let reuse = self.reuse;
+        let checks = self.checks;
         let mut mergeable = false;
         let RunSnapshot { run, reported, pending_effects, .. } = run;
         // What is pending is resumed when it is due.
@@ -292,7 +295,7 @@ impl BackgroundWork {
             if self.running.keys().filter(is_check).count() < at_once {
                 let selector = AttemptSelector { task: selector_of(task), number: None };
                 self.start_operation(BackgroundOperation::Verify(last.id), move |session, who| {
-                    let request = VerifyRequest { attempt: selector, again: false, reuse };
+                    let request = VerifyRequest { attempt: selector, again: false, reuse: checks.reuse };
                     verify_attempt(session, None, who, &request).map(|_| ())
                 });
             }
@@ -304,7 +307,7 @@ impl BackgroundWork {
         if mergeable && merges {
             let name = run.name.clone();
             self.start_operation(BackgroundOperation::Integrate(run.id), move |session, who| {
-                integrate::integrate_run(session, None, who, Some(&name), reuse).map(|_| ())
+                integrate::integrate_run(session, None, who, Some(&name), checks).map(|_| ())
             });
         }
     }

@@ -40,6 +40,8 @@ pub struct DriveConfig<'a> {
     pub until: DriveUntil,
     /// Whether checks run although their results were known before.
     pub no_check_cache: bool,
+    /// How many checks of merges run at once in each run.
+    pub merge_check_jobs: usize,
     /// Whether to stop after one pass, and leave the workers running.
     pub once: bool,
     /// Whether it waits until runs that were paused on request before it started are resumed.

@@ -10,6 +10,7 @@ use orch_core::run::{Run, RunOutcome, RunState};
 use orch_core::task::TaskState;
 use orch_inbox::{Error, Session, failure, liveness};
 use orch_query::blocked::list_stuck_operations;
+use orch_scheduler::perform::CheckSettings;
 use orch_store::table::worker::LiveWorker;
 use orch_workspace::check_cache::CheckReuse;
 
@@ -59,7 +60,8 @@ pub fn drive_runs(mut drive: DriveConfig<'_>) -> Result<DriveOutcome, Error> {
     let wake = WakeCounter::default();
     let interrupts = InterruptCounter::start(drive.stop.take(), &session, &wake);
     let reuse = CheckReuse::beginning_now(&session, drive.no_check_cache);
-    let background = BackgroundWork::new(Arc::clone(&drive.open), drive.who.clone(), reuse, wake.clone());
+    let checks = CheckSettings { reuse, merge_jobs: drive.merge_check_jobs };
+    let background = BackgroundWork::new(Arc::clone(&drive.open), drive.who.clone(), checks, wake.clone());
     let mut supervisor = DrivingSupervisor {
         cursor: scope.begin,
         session,

@@ -258,12 +258,12 @@ mod tests {
     use orch_core::worker::Worker;
     use orch_process::{ProcessIdentity, host_id};
     use orch_profile::ProfileRegistry;
+    use orch_scheduler::perform::CheckSettings;
     use orch_store::TxEnd;
     use orch_store::driver::WriteDurability;
     use orch_store::table::{effect, worker};
     use orch_testkit::TestSession;
     use orch_testkit::test_session::{default_policy, parse_slug};
-    use orch_workspace::check_cache::CheckReuse;
 
     use super::super::config::ListenerResponse;
     use super::super::reaper::reap_orphaned_workers;
@@ -325,6 +325,7 @@ mod tests {
             once: false,
             waits_for_resumption: true,
             no_check_cache: false,
+            merge_check_jobs: 2,
             programs: ProgramPaths { inbox: "/none".into(), orch: "/none".into() },
             stop: None,
             log: None,
@@ -333,8 +334,12 @@ mod tests {
         let session = &mut test.session;
         let scope = DriveScope::resolve_runs(session, drive.run.as_ref()).unwrap();
         let wake = WakeCounter::default();
-        let mut background =
-            BackgroundWork::new(Arc::clone(&drive.open), drive.who.clone(), CheckReuse::Known, wake.clone());
+        let mut background = BackgroundWork::new(
+            Arc::clone(&drive.open),
+            drive.who.clone(),
+            CheckSettings::default(),
+            wake.clone(),
+        );
         let (mut branches, mut budgets) = (BranchWatch::default(), BudgetWatch::default());
         let options = SnapshotOptions { starts: true, workers, limits_labels: false };
         let mut run = |session: &mut Session| {

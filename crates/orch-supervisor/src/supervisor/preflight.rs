@@ -157,8 +157,8 @@ fn check_run_base(session: &Session, run: &Run) -> Result<Vec<PreflightFinding>,
     let Some(run_git) = &run.ground else { return Ok(Vec::new()) };
     let specs = checks::check_specs(&run.rules.verify, &[]);
     let stage = CheckStage::Baseline;
-    let subject = CheckSubject { run, attempt: None, slot: 0, stage, commit: &run_git.base };
-    let verdict = match checks::run_checks(session, &subject, &specs) {
+    let subject = CheckSubject { run, attempt: None, slot: 0, stage, commit: &run_git.base, stop: None };
+    let verdict = match checks::try_checks(session, &subject, &specs) {
         Ok(verdict) => verdict,
         Err(error) => {
             return Ok(vec![PreflightFinding::new(&name, FindingSeverity::Error, error.describe())]);
@@ -170,7 +170,11 @@ fn check_run_base(session: &Session, run: &Run) -> Result<Vec<PreflightFinding>,
         let (level, message) = match check.state {
             CheckState::Passed => (FindingSeverity::Ok, format!("`{}` passes on the base.", check.command)),
             CheckState::Failed | CheckState::TimedOut | CheckState::CouldNotStart => {
-                (FindingSeverity::Error, checks::failed_check(run, check).to_string())
+                let sentence = checks::failed_check(run, check).to_string();
+                // Its log is not kept.
+                let last = verdict.tail.as_deref().and_then(|tail| tail.lines().last());
+                let ending = last.map(|line| format!(" Its output ends with: {line}")).unwrap_or_default();
+                (FindingSeverity::Error, format!("{sentence}{ending}"))
             }
         };
         found.push(PreflightFinding::new(&name, level, message));

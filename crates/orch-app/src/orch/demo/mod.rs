@@ -81,6 +81,7 @@ impl DemoSetup {
             no_check_cache: false,
             names_run: true,
             waits_for_resumption: true,
+            merge_check_jobs: None,
             log: None,
         })?;
         Ok(Self { lead, run, drive: drive.with_programs(folder.programs()) })
@@ -152,6 +153,7 @@ impl DrivenDemo {
             no_verify: false,
             pushed: None,
             reason: None,
+            run_hooks: false,
             no_check_cache: false,
         };
         let land = app.answer(&landing, None)?.data;

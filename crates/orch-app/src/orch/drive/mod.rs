@@ -15,6 +15,7 @@ use orch_contract::run::{RunPauseView, RunSummary};
 use orch_contract::{ErrorCode, ErrorView, EventView, operation};
 use orch_core::event::Event;
 use orch_core::id::Slug;
+use orch_core::limit;
 use orch_core::run::Run;
 use orch_core::shell;
 use orch_core::time::TimeSpan;
@@ -67,6 +68,8 @@ pub struct DriveRequest {
     pub end_silent: bool,
     /// Runs checks although their results were known before the drive.
     pub no_check_cache: bool,
+    /// The most checks of merges at once in each run.
+    pub merge_check_jobs: Option<usize>,
     /// The file that the door prints to, where it is not a terminal.
     pub log: Option<String>,
 }
@@ -89,6 +92,9 @@ impl DriveRequest {
         }
         if let Some(limit) = self.attempt_limit {
             option("attempt-limit", format!("{}ms", limit.0));
+        }
+        if let Some(jobs) = self.merge_check_jobs {
+            option("merge-check-jobs", jobs.to_string());
         }
         if self.until_idle {
             option("until", "idle".to_owned());
@@ -276,6 +282,7 @@ impl DriveSetup {
             once: request.once,
             waits_for_resumption: request.waits_for_resumption,
             no_check_cache: request.no_check_cache,
+            merge_check_jobs: request.merge_check_jobs.unwrap_or(limit::MERGE_CHECK_JOBS_DEFAULT),
             programs,
             stop: Some(stop),
             log: request.log.clone(),

@@ -16,6 +16,7 @@ use orch_contract::orch::drive::DriveLine;
 use orch_core::id::Slug;
 use orch_core::time::TimeSpan;
 
+use crate::arguments::MergeCheckJobs;
 use crate::context::CommandRuntime;
 use crate::interrupts;
 use crate::respond::CommandOutcome;
@@ -67,6 +68,8 @@ pub(in crate::orch) struct DriveArgs {
     /// Run checks again although their results are known
     #[arg(long)]
     no_check_cache: bool,
+    #[command(flatten)]
+    jobs: MergeCheckJobs,
     /// Where stdout leads, for others to be told
     #[arg(long, value_name = "FILE", hide = true)]
     printed_to: Option<String>,
@@ -142,6 +145,7 @@ fn drive_request(args: DriveArgs, agent: Slug, run: Option<Slug>) -> DriveReques
         no_check_cache: args.no_check_cache,
         names_run: false,
         waits_for_resumption: false,
+        merge_check_jobs: args.jobs.merge_check_jobs,
         log: args.printed_to,
     }
 }
@@ -182,6 +186,7 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_asked_for_again() {
         let said = "r --profile claude=3 --profile ./x.toml --label gpu=1 --workers 5 --attempt-limit 90000ms \
+            --merge-check-jobs 3 \
             --until idle --on-silence end --no-check-cache";
         for words in ["r", said] {
             let line =

@@ -186,3 +186,46 @@ fn a_branch_that_others_move_is_noticed_by_who_drives() {
         assert_eq!(error["hint"], "orch run repair r --restore", "{error}");
     }
 }
+
+/// Every file below a folder with its content, but for lock files, the meter, and what SQLite keeps beside a store.
+fn list_files(folder: &std::path::Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().flatten() {
+            let (path, kind) = (entry.path(), entry.file_type().unwrap());
+            let name = path.display().to_string();
+            if kind.is_dir() && name.ends_with("/meter") {
+                continue;
+            }
+            if kind.is_dir() {
+                found.insert(name, Vec::new());
+                folders.push(path);
+            } else if kind.is_file() && !name.ends_with(".lock") && !name.ends_with("-shm") {
+                found.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn looking_first_writes_nothing() {
+    for verify in ["test -f base.txt", "echo no; false"] {
+        let place = TestEnvironment::with_scripts(&["--verify", verify, "--setup", "touch made"]);
+        // What a command that only reads leaves.
+        place.orch(&["status"]).ok();
+        let above = place.repository_path().parent().unwrap();
+        for _ in 0..2 {
+            let before = list_files(above);
+            let printed = place.drive_call(&["--check"]).run();
+            let after = list_files(above);
+            let differing: Vec<_> = before
+                .keys()
+                .chain(after.keys())
+                .filter(|name| before.get(*name) != after.get(*name))
+                .collect();
+            assert_eq!(differing, Vec::<&String>::new(), "{printed:?}");
+        }
+    }
+}

@@ -204,10 +204,11 @@ fn a_full_run_and_open_dependencies_come_first() {
 #[test]
 fn its_slot_may_have_been_given_away() {
     let place = rejected_task(&[]);
-    let slot = place.last_attempt("a")["slot"].clone();
+    let slot = place.last_attempt("a")["worktree"]["slot"].clone();
     place.add_task("b", &[]);
     place.start_tree_task("b", "w");
-    assert_eq!(place.last_attempt("b")["slot"], slot);
+    assert!(slot.is_number());
+    assert_eq!(place.last_attempt("b")["worktree"]["slot"], slot);
     start_server(&place);
     place.orch(&["verify", "a@1", "--again"]).ok();
     place.check_sound();

@@ -276,15 +276,47 @@ fn hooks_run_for_merges_only_where_the_run_wants_them() {
         for key in ["a", "b"] {
             place.report_task(key, &[(key, key)]);
         }
-        let (text, hook) =
-            (place.sibling_path("hook"), place.repository_path().join(".git/hooks/commit-msg"));
-        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
-        std::fs::write(&text, "#!/bin/sh\necho 'Hooked: yes' >> \"$1\"\n").unwrap();
-        let install = std::process::Command::new("install").args(["-m", "755"]).args([&text, &hook]).status();
-        assert!(install.unwrap().success());
+        install_hook(&place, "commit-msg", "echo 'Hooked: yes' >> \"$1\"");
         place.orch(&["integrate"]).ok();
         let message = place.run_git(["log", "-1", "--format=%B", "orch/r/main"]);
         assert_eq!(message.contains("Hooked: yes"), expected, "{message}");
+    }
+}
+
+/// Installs a hook of the user.
+fn install_hook(place: &TestEnvironment, name: &str, script: &str) {
+    let (text, hook) = (place.sibling_path("hook"), place.repository_path().join(".git/hooks").join(name));
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+    let install = std::process::Command::new("install").args(["-m", "755"]).args([&text, &hook]).status();
+    assert!(install.unwrap().success());
+}
+
+#[test]
+fn hooks_run_for_a_landing_that_asks_for_them() {
+    for (options, expected) in [(&[][..], false), (&["--run-hooks"], true)] {
+        let place = TestEnvironment::with_tree_run(&[]);
+        place.report_task("a", &[("a", "a")]);
+        place.orch(&["integrate"]).ok();
+        place.commit_all("meanwhile", "x");
+        let merged = place.sibling_path("merged");
+        install_hook(&place, "commit-msg", "echo 'Hooked: yes' >> \"$1\"");
+        install_hook(&place, "post-merge", &format!("echo \"$1\" >> '{}'", merged.display()));
+        place.orch(&[&["land", "--onto", "main"], options].concat()).ok();
+        let message = place.run_git(["log", "-1", "--format=%B", "main"]);
+        assert_eq!((message.contains("Hooked: yes"), merged.exists()), (expected, expected), "{message}");
+        // A hook that refuses the merge keeps the branch where it is.
+        if expected {
+            place.add_task("b", &[]);
+            place.report_task("b", &[("b", "b")]);
+            place.orch(&["integrate"]).ok();
+            let tip = place.commit_all("more", "x");
+            install_hook(&place, "pre-merge-commit", "echo not on a Friday >&2; exit 1");
+            let refused = place.orch(&["land", "--onto", "main", "--run-hooks"]).run();
+            assert!(refused.exit != 0 && refused.document().to_string().contains("not on a Friday"));
+            assert_eq!(place.resolve_commit("main"), tip);
+        }
+        place.check_sound();
     }
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod fixture;
 
 mod again;
+mod ahead;
 mod bases;
 mod boundaries;
 mod branch;
