@@ -1,7 +1,7 @@
 //! The benchmarks: `cargo xtask bench [NAME]…` builds and runs this program.
 //!
 //! [`command`] measures whole commands, [`flat`] whether cost grows with the graph, [`plan`] a large plan,
-//! [`contention`] many writers, [`wake`] waiting, [`trees`] worktrees and merging, [`drive`] a graph of short tasks,
+//! [`contention`] many writers, [`wake`] waiting, [`trees`] worktrees and merging, [`checks`] checks of attempts and merges, [`drive`] a graph of short tasks,
 //! [`crowd`] many workers, [`size`] the bytes of answers; bench/README.md says how and why.
 //! Everything is a ratio or a difference within one run, what is compared being measured in turn.
 
@@ -12,6 +12,7 @@
 )]
 
 mod bench_repo;
+mod checks;
 mod clock;
 mod command;
 mod contention;
@@ -46,13 +47,14 @@ struct NamedBenchmark {
 }
 
 /// All of them, in the order of bench/README.md.
-const BENCHMARKS: [NamedBenchmark; 9] = [
+const BENCHMARKS: [NamedBenchmark; 10] = [
     NamedBenchmark { name: "command", run: command::run },
     NamedBenchmark { name: "flat", run: flat::run },
     NamedBenchmark { name: "plan", run: plan::run },
     NamedBenchmark { name: "contention", run: contention::run },
     NamedBenchmark { name: "wake", run: wake::run },
     NamedBenchmark { name: "trees", run: trees::run },
+    NamedBenchmark { name: "checks", run: checks::run },
     NamedBenchmark { name: "drive", run: drive::run },
     NamedBenchmark { name: "crowd", run: crowd::run },
     NamedBenchmark { name: "size", run: size::run },

@@ -1,6 +1,7 @@
 //! Converts refusals to error codes, messages, hints and details.
 
-use orch_core::id::{MessageId, Slug, TaskName, ThreadId};
+use orch_core::attempt::AttemptState;
+use orch_core::id::{AttemptName, MessageId, Slug, TaskName, ThreadId};
 use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_core::run::{PauseReason, RunStatus};
 use orch_core::task::TaskState;
@@ -246,11 +247,8 @@ fn refusal_message(refusal: &Refusal) -> String {
             format!("Run {run} has live attempts: {attempt}.")
         }
         Refusal::AttemptNotFound { task } => format!("Task {task} has no live attempt."),
-        Refusal::AttemptNotRejected { attempt, last: Some(last), .. } => {
-            format!("Attempt {attempt} is not the last one of its task, which is {last}.")
-        }
-        Refusal::AttemptNotRejected { attempt, state, last: None } => {
-            format!("Attempt {attempt} is {}; only a rejected attempt is checked again.", state.name())
+        Refusal::AttemptNotRejected { attempt, state, last } => {
+            not_rejected_sentence(attempt, *state, last.as_ref())
         }
         Refusal::CapacityReached { run, max, active } => {
             format!("Run {run} is at its limit of {max} live attempts ({active} are live).")
@@ -277,6 +275,13 @@ fn refusal_message(refusal: &Refusal) -> String {
             format!("No request with the id {key} was applied in the last 30 days.")
         }
         Refusal::Tree(refusal) => tree_error::tree_refusal_message(refusal),
+    }
+}
+
+fn not_rejected_sentence(attempt: &AttemptName, state: AttemptState, last: Option<&AttemptName>) -> String {
+    match last {
+        Some(last) => format!("Attempt {attempt} is not the last one of its task, which is {last}."),
+        None => format!("Attempt {attempt} is {}; only a rejected attempt is checked again.", state.name()),
     }
 }
 
@@ -388,10 +393,7 @@ fn refusal_details(refusal: &Refusal) -> Value {
         Refusal::DependencyExists { task, on } | Refusal::DependencyNotFound { task, on } => {
             json!({"task": task.to_string(), "on": on.to_string()})
         }
-        Refusal::AttemptNotRejected { attempt, state, last } => {
-            let last = last.as_ref().map(ToString::to_string);
-            json!({"attempt": attempt.to_string(), "state": state.name(), "last": last})
-        }
+        Refusal::AttemptNotRejected { attempt, state, last } => last_details(attempt, *state, last.as_ref()),
         Refusal::AttemptLive { task, attempt } => {
             json!({"task": task.to_string(), "attempt": attempt.to_string()})
         }
@@ -423,6 +425,10 @@ fn refusal_details(refusal: &Refusal) -> Value {
         Refusal::RequestConflict { key } | Refusal::RequestNotFound { key } => json!({"key": key}),
         Refusal::Tree(refusal) => tree_error::tree_refusal_details(refusal),
     }
+}
+
+fn last_details(attempt: &AttemptName, state: AttemptState, last: Option<&AttemptName>) -> Value {
+    json!({"attempt": attempt.to_string(), "state": state.name(), "last": last.map(ToString::to_string)})
 }
 
 /// Returns the invalid argument and the limit that it exceeds.

@@ -52,7 +52,9 @@ pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
 pub use error::{GitError, GitFailureCause};
 pub use host::{ExceededLimit, HostPrograms, LockUse, ProgramLimits, ProgramOutput, READING_COMMANDS};
 pub use ignored_files::{CopiedFiles, SkipReason};
-pub use isolated::{IsolatedCheckout, delete_checkout_settings, list_isolated_checkouts};
+pub use isolated::{
+    IsolatedCheckout, delete_checkout_settings, list_isolated_checkouts, remove_empty_folders,
+};
 pub use merge::{CommitRelation, MergeAllOutcome, MergeConflict, MergeOutcome};
 pub use move_obstacle::MoveObstacle;
 pub use name::{BlobId, CommitId, RefName, TreeId};

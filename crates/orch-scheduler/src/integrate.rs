@@ -8,10 +8,9 @@ use orch_store::table::event;
 
 use crate::lookup;
 use crate::operation::Operation;
+use crate::perform::check_settings::CheckSettings;
 use crate::perform::effect_lease::request_effect;
-use crate::perform::{
-    CheckSettings, PendingChoice, complete_effect, complete_effect_with, perform_outstanding,
-};
+use crate::perform::{PendingChoice, complete_effect, complete_effect_with, perform_outstanding};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 use orch_workspace::run_repository::require_run_git;
 

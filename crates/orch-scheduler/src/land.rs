@@ -13,8 +13,9 @@ use orch_store::table::{check_run, effect, event};
 
 use crate::lookup;
 use crate::operation::Operation;
+use crate::perform::check_settings::CheckSettings;
 use crate::perform::effect_lease::request_effect;
-use crate::perform::{CheckSettings, complete_effect, complete_effect_with};
+use crate::perform::{complete_effect, complete_effect_with};
 use crate::task_outcome;
 use crate::task_outcome::{BoundedList, TaskOutcome};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};

@@ -38,7 +38,7 @@ pub struct VerifyOutcome {
 pub struct VerifyRequest {
     /// The attempt, the last one of its task.
     pub attempt: AttemptSelector,
-    /// Whether the checks run anew, on a rejected attempt too.
+    /// Whether the checks run again, on a rejected attempt too.
     pub again: bool,
     /// Which known results of checks are taken over.
     pub reuse: CheckReuse,

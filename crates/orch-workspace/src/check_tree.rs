@@ -17,7 +17,8 @@ use crate::disk_space::require_disk_space;
 use crate::run_repository::{main_worktree, require_run_git, to_commit_id};
 use orch_git::{
     CommitId, CopiedFiles, GitError, IsolatedCheckout, Repository, Worktree, WrittenFiles,
-    canonicalize_existing, delete_checkout_settings, digest_text, list_isolated_checkouts,
+    canonicalize_existing, delete_checkout_settings, digest_text, exists_at, list_isolated_checkouts,
+    remove_empty_folders,
 };
 use orch_inbox::{Error, Session};
 use orch_process::limit::CHECK_GRACE;
@@ -82,7 +83,7 @@ impl<'r> CheckTree<'r> {
     ) -> Result<Self, Error> {
         let root = Path::new(&require_run_git(subject.run)?.root);
         let settings = settings_folder(session, subject.run);
-        let is_missing = |folder: &&Path| folder.symlink_metadata().is_err();
+        let is_missing = |folder: &&Path| !exists_at(folder);
         let before = list_isolated_checkouts(root);
         let roots = root.ancestors().take_while(is_missing).map(Path::to_owned).collect();
         let settings = Some(settings).filter(|folder| is_missing(&folder.as_path()));
@@ -125,17 +126,13 @@ impl<'r> CheckTree<'r> {
         if is_over(run) || is_new {
             checkout.delete()?;
         } else if trial.is_some() {
-            // A folder that cannot be deleted only takes up space.
-            let _ = std::fs::remove_dir_all(logs);
+            delete_checkout_settings(&logs)?;
         }
         let Some(TrialFolders { settings, roots, .. }) = trial else { return Ok(()) };
         if let Some(settings) = settings {
             delete_checkout_settings(&settings)?;
         }
-        for folder in roots {
-            // Another process may use it by now.
-            let _ = std::fs::remove_dir(folder);
-        }
+        remove_empty_folders(&roots);
         Ok(())
     }
 

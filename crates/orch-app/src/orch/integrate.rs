@@ -5,7 +5,7 @@ use orch_core::event::Event;
 use orch_core::id::Slug;
 use orch_core::limit;
 use orch_scheduler::integrate::{IntegrateOutcome, integrate_run};
-use orch_scheduler::perform::CheckSettings;
+use orch_scheduler::perform::check_settings::CheckSettings;
 use orch_workspace::check_cache::CheckReuse;
 use serde::Serialize;
 use serde_json::{Map, Value};

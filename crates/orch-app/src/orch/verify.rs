@@ -22,7 +22,7 @@ pub struct VerifyTask {
     /// The number of the attempt; the last one when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u32>,
-    /// Runs the checks anew, on a rejected attempt too.
+    /// Runs the checks again, on a rejected attempt too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
     /// Runs the checks although their results are known.

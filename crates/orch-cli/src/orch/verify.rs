@@ -12,14 +12,14 @@ use crate::respond::CommandOutcome;
 ///
 /// The run's checks run first, then the task's, in a clean checkout of what the attempt reported. If a check fails,
 /// the attempt is rejected, the task is retried, and the next attempt gets the reason. The exit status is then 4.
-/// With --again, the last attempt of a task is judged anew although it was rejected, and accepted if its checks pass.
+/// With --again, the last attempt of a task is judged again although it was rejected, and is accepted if its checks pass now.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES:\n  orch verify parser\n  orch verify parser@2 --again")]
 pub(super) struct VerifyArgs {
     /// The attempt, KEY, KEY@N, RUN/KEY or RUN/KEY@N, the last one of its task
     #[arg(value_name = "TASK", value_parser = parse_attempt)]
     attempt: AttemptSelector,
-    /// Run the checks anew on an attempt that was rejected, and accept it if they pass
+    /// Run the checks again on an attempt that was rejected, and accept it if they pass
     #[arg(long)]
     again: bool,
     /// Run checks again although their results are known

@@ -11,4 +11,4 @@ mod pool;
 mod settings;
 
 pub use checkout::IsolatedCheckout;
-pub use pool::{delete_checkout_settings, list_isolated_checkouts};
+pub use pool::{delete_checkout_settings, list_isolated_checkouts, remove_empty_folders};

@@ -51,10 +51,19 @@ pub fn list_isolated_checkouts(root: &Path) -> Vec<PathBuf> {
     entries.flatten().map(|entry| entry.path()).filter(is_checkout).collect()
 }
 
-/// Deletes the settings that [`Repository::save_checkout_settings`] saved.
+/// Deletes the settings that [`Repository::save_checkout_settings`] saved, or another folder beside a checkout.
 pub fn delete_checkout_settings(folder: &Path) -> Result<(), GitError> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(GitError::io("delete", folder)(error)),
         _ => Ok(()),
+    }
+}
+
+/// Removes folders that are empty, each before those above it; one that another process uses stays.
+pub fn remove_empty_folders(folders: &[PathBuf]) {
+    for folder in folders {
+        if fs::remove_dir(folder).is_err() {
+            return;
+        }
     }
 }

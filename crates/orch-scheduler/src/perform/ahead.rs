@@ -15,8 +15,8 @@ use orch_core::run::{DoneWhen, Run};
 use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
 
-use crate::perform::CheckSettings;
 use crate::perform::candidate::{CandidateVerification, MergeCandidate, ensure_verified};
+use crate::perform::check_settings::CheckSettings;
 use orch_git::{CommitId, CommitRelation, MergeAllOutcome, Repository};
 use orch_inbox::{Error, Session};
 use orch_workspace::check_cache::{CheckReuse, run_known_checks};

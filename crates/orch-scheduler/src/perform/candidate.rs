@@ -1,4 +1,4 @@
-//! An attempt that is to be merged: its facts, and whether its checks allow that.
+//! A candidate for merging: its facts, and whether its checks allow that.
 
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::CheckStage;
@@ -25,7 +25,7 @@ use orch_workspace::check_cache::CheckReuse;
 use orch_workspace::checks;
 use orch_workspace::checks::{CheckSpec, CheckSubject};
 
-/// An attempt that is to be merged.
+/// An attempt that may be merged.
 #[derive(Clone)]
 pub(super) struct MergeCandidate {
     pub task: Task,

@@ -18,7 +18,8 @@ use orch_store::table::{effect, run as run_table};
 use orch_store::{Transaction, TxEnd};
 
 use crate::operation::tool_transaction;
-use crate::perform::{CheckSettings, stuck};
+use crate::perform::check_settings::CheckSettings;
+use crate::perform::stuck;
 use orch_inbox::failure::describe_failure;
 use orch_inbox::wake::{PollOutcome, wait_until};
 use orch_inbox::{Error, Session};

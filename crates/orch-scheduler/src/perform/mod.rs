@@ -8,6 +8,7 @@ mod ahead;
 pub(crate) mod baseline;
 pub(crate) mod branch;
 mod candidate;
+pub mod check_settings;
 pub(crate) mod clear;
 pub mod effect_lease;
 pub(crate) mod hand_over;
@@ -25,32 +26,16 @@ use std::collections::BTreeSet;
 
 use orch_core::effect::{Effect, EffectKey, EffectKind, PendingEffect};
 use orch_core::id::{RunId, Slug};
-use orch_core::limit;
 use orch_store::table::effect;
 
 use crate::lookup;
+use check_settings::CheckSettings;
 use effect_lease::{EffectLease, LeaseAcquisition, complete_by};
 use orch_inbox::{Error, Session};
-use orch_workspace::check_cache::CheckReuse;
 
 /// Completes a pending effect: performs it, or waits for the process that performs it.
 pub fn complete_effect(session: &mut Session, key: EffectKey) -> Result<(), Error> {
     complete_by(session, key, perform_effect)
-}
-
-/// How the checks run that an operation needs.
-#[derive(Clone, Copy, Debug)]
-pub struct CheckSettings {
-    /// Which known results are taken over.
-    pub reuse: CheckReuse,
-    /// How many checks of merges run at once.
-    pub merge_jobs: usize,
-}
-
-impl Default for CheckSettings {
-    fn default() -> Self {
-        Self { reuse: CheckReuse::Known, merge_jobs: limit::MERGE_CHECK_JOBS_DEFAULT }
-    }
 }
 
 /// Completes a pending effect, whose performer runs checks with these settings.

@@ -7,7 +7,7 @@ use orch_core::run::{AttemptRules, Budget, DoneWhen};
 use orch_inbox::Session;
 use orch_inbox::world::HostEnvironment;
 use orch_process::EnvironmentVariables;
-use orch_scheduler::perform::CheckSettings;
+use orch_scheduler::perform::check_settings::CheckSettings;
 use orch_scheduler::reconcile::reconcile_runs;
 use orch_scheduler::run::{NewRun, RunAction, change_run, create_run};
 use orch_scheduler::verify::{VerifyRequest, verify_attempt};

@@ -19,7 +19,7 @@ use orch_core::time::Time;
 use orch_git::GitError;
 use orch_inbox::{Error, Session};
 use orch_process::kill_descendants_in_own_group;
-use orch_scheduler::perform::CheckSettings;
+use orch_scheduler::perform::check_settings::CheckSettings;
 use orch_scheduler::verify::{VerifyRequest, verify_attempt};
 use orch_scheduler::{AttemptSelector, TaskSelector, dispatch, integrate, perform};
 

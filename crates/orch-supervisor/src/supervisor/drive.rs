@@ -10,7 +10,7 @@ use orch_core::run::{Run, RunOutcome, RunState};
 use orch_core::task::TaskState;
 use orch_inbox::{Error, Session, failure, liveness};
 use orch_query::blocked::list_stuck_operations;
-use orch_scheduler::perform::CheckSettings;
+use orch_scheduler::perform::check_settings::CheckSettings;
 use orch_store::table::worker::LiveWorker;
 use orch_workspace::check_cache::CheckReuse;
 

@@ -258,7 +258,7 @@ mod tests {
     use orch_core::worker::Worker;
     use orch_process::{ProcessIdentity, host_id};
     use orch_profile::ProfileRegistry;
-    use orch_scheduler::perform::CheckSettings;
+    use orch_scheduler::perform::check_settings::CheckSettings;
     use orch_store::TxEnd;
     use orch_store::driver::WriteDurability;
     use orch_store::table::{effect, worker};

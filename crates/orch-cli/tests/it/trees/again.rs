@@ -1,4 +1,4 @@
-//! Judging a rejected attempt again: its checks run anew, and what passes now is accepted.
+//! Judging a rejected attempt again: its checks run again, and what passes now is accepted.
 
 use serde_json::{Value, json};
 
@@ -214,7 +214,7 @@ fn its_slot_may_have_been_given_away() {
     place.check_sound();
 }
 
-/// The process is killed while the checks run: whoever resumes asks for new results too.
+/// The process is killed while the checks run: the next process asks for new results too.
 #[test]
 fn a_killed_verdict_is_completed_with_new_results() {
     let place = TestEnvironment::with_tree_run(&["--check-retries", "0"]);
