@@ -216,9 +216,16 @@ fn looking_first_writes_nothing() {
         // What a command that only reads leaves.
         place.orch(&["status"]).ok();
         let above = place.repository_path().parent().unwrap();
-        for _ in 0..2 {
+        let looks = || {
+            let previews = ["reconcile", "worktree prune", "task add x", "clean"];
+            let previews = previews.map(|line| line.split(' ').chain(["--dry-run"]).collect::<Vec<_>>());
+            let check = || place.drive_call(&["--check"]);
+            previews.map(|words| place.orch(&words)).into_iter().chain([check(), check()])
+        };
+        for look in looks() {
             let before = list_files(above);
-            let printed = place.drive_call(&["--check"]).run();
+            let printed = look.run();
+            assert!(printed.exit == 0 || verify.contains("false"), "{printed:?}");
             let after = list_files(above);
             let differing: Vec<_> = before
                 .keys()

@@ -229,3 +229,70 @@ fn faults_are_never_known() {
     }
     place.check_sound();
 }
+
+/// A setup that fails in a check tree says nothing about the commit, and its failure is not known the next time.
+#[test]
+fn a_failed_setup_of_a_check_tree_is_never_known() {
+    let place = TestEnvironment::with_repository();
+    let mark = place.sibling_path("mark");
+    let setup = format!("test $(basename $PWD) != tree || test -e '{}'", mark.display());
+    place.begin_run("r", &["--setup", &setup]);
+    place.orch(&["task", "add", "x", "--key", "a", "--verify", &counting(&place, "true")]).ok();
+    place.report_task("a", &[("a.txt", "a")]);
+    let failed = place.orch(&["verify", "a"]).fails("check_failed");
+    assert_eq!(failed["details"]["checks"][0]["state"], "could_not_start", "{failed}");
+    assert_eq!((place.task_state("a"), stages_run(&place).len()), ("reported".into(), 0));
+    std::fs::write(mark, "").unwrap();
+    let verified = place.orch(&["verify", "a"]).ok();
+    assert_eq!(verified["checks"][0]["reused"], false);
+    place.check_sound();
+}
+
+/// The checks of a report that was rejected for a conflict have passed: the same report again is judged by them.
+#[test]
+fn a_conflict_makes_no_report_an_unchanged_one() {
+    let place = TestEnvironment::with_repository();
+    place.begin_run("r", &["--verify", &counting(&place, "true"), "--max-attempts", "9"]);
+    for key in ["a", "b"] {
+        place.add_task(key, &[]);
+        place.start_tree_task(key, "w");
+        place.orch(&["recall", key]).ok();
+    }
+    place.report_task("a", &[("same", "a")]);
+    place.report_task("b", &[("same", "b")]);
+    place.orch(&["integrate"]).ok();
+    assert_eq!(place.last_attempt("b")["state"], "rejected");
+    let ran = stages_run(&place).len();
+    place.orch(&["verify", "b", "--again"]).ok();
+    assert_eq!(stages_run(&place).len(), ran + 1, "new results were asked for");
+    let rejected = place.orch(&["integrate"]).ok()["rejected"].clone();
+    assert!(!rejected.to_string().contains("unchanged"), "{rejected}");
+}
+
+#[test]
+fn the_evidence_of_an_attempt_is_complete_and_its_logs_are_shown() {
+    let place = TestEnvironment::with_tree_run(&["--verify", "echo first", "--verify", "echo second"]);
+    place.report_task("a", &[("a.txt", "a")]);
+    place.orch(&["verify", "a"]).ok();
+    let checks = place.last_attempt("a")["checks"].as_array().unwrap().clone();
+    assert_eq!(checks.len(), 2);
+    for (check, command) in checks.iter().zip(["echo first", "echo second"]) {
+        assert_eq!((&check["stage"], &check["command"]), (&"attempt".into(), &command.into()));
+        assert_eq!(
+            (&check["exit"], &check["reused"], &check["flaky"]),
+            (&0.into(), &false.into(), &false.into())
+        );
+        assert_eq!(check["tree"], place.run_git(["rev-parse", "orch/r/a.1^{tree}"]).as_str());
+        assert!(check["duration_ms"].is_u64() && json_text(&check["at"]).ends_with('Z'), "{check}");
+        let log = std::fs::read_to_string(json_text(&check["log"])).unwrap();
+        assert_eq!(log.trim(), command.trim_start_matches("echo "));
+    }
+    for (options, shown) in
+        [(&["--check"][..], "second"), (&["--check", "1"], "first"), (&["--check", "2"], "second")]
+    {
+        let words = [&["log", "a"][..], options].concat();
+        assert!(place.orch(&words).ok().to_string().contains(shown), "{options:?}");
+        assert!(place.orch(&words).text().contains(shown), "{options:?}");
+    }
+    place.orch(&["log", "a", "--check", "3"]).run().fails("invalid_argument");
+}
