@@ -213,11 +213,14 @@ fn list_files(folder: &std::path::Path) -> std::collections::BTreeMap<String, Ve
 fn looking_first_writes_nothing() {
     for verify in ["test -f base.txt", "echo no; false"] {
         let place = TestEnvironment::with_scripts(&["--verify", verify, "--setup", "touch made"]);
+        let plan = place.sibling_path("plan.jsonl");
+        std::fs::write(&plan, "{\"key\":\"k\",\"title\":\"t\"}\n").unwrap();
         // What a command that only reads leaves.
         place.orch(&["status"]).ok();
         let above = place.repository_path().parent().unwrap();
         let looks = || {
-            let previews = ["reconcile", "worktree prune", "task add x", "clean"];
+            let plan = format!("task add --file {}", plan.display());
+            let previews = ["reconcile", "worktree prune", &plan, "clean"];
             let previews = previews.map(|line| line.split(' ').chain(["--dry-run"]).collect::<Vec<_>>());
             let check = || place.drive_call(&["--check"]);
             previews.map(|words| place.orch(&words)).into_iter().chain([check(), check()])

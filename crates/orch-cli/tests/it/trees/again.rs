@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::fixture::open_gate;
 use crate::scheduling::json_text;
 use crate::test_environment::TestEnvironment;
 
@@ -228,7 +227,7 @@ fn a_killed_verdict_is_completed_with_new_results() {
     let open = gate.wait_reached();
     killed.child.kill().unwrap();
     let _ = killed.wait_output();
-    open_gate(open, "no");
+    drop(open);
     place.orch(&["reconcile"]).ok();
     let attempt = place.last_attempt("a");
     assert_eq!((&attempt["state"], &attempt["checks"][0]["exit"]), (&"reported".into(), &0.into()));
