@@ -150,6 +150,11 @@ impl<'a> App<'a> {
         }
     }
 
+    /// Closes the store; the command uses none any more.
+    pub(crate) fn close_session(&mut self) {
+        self.session = None;
+    }
+
     /// Runs the store's checkpoint when one is due; a door calls it after the answer is printed.
     pub fn checkpoint_if_due(&mut self) {
         if let Some(session) = &mut self.session {

@@ -1,7 +1,9 @@
 //! Converts refusals about worktrees, checks and merges.
 
 use orch_core::id::{CommitHash, Slug};
-use orch_core::refusal::{BranchObstacle, FailedCheck, MissingVariables, TreeProblem, TreeRefusal};
+use orch_core::refusal::{
+    BranchObstacle, FailedCheck, MissingVariables, TreeProblem, TreeRefusal, UnsavedPart,
+};
 use orch_core::shell;
 use serde_json::{Value, json};
 
@@ -29,7 +31,7 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
             | TreeProblem::InAttic { .. } => ErrorCode::WorktreeConflict,
         },
         TreeRefusal::NoChanges { .. } => ErrorCode::NoChanges,
-        TreeRefusal::NotPrepared { .. } => ErrorCode::WorktreeConflict,
+        TreeRefusal::NotPrepared { .. } | TreeRefusal::UnlandedWork { .. } => ErrorCode::WorktreeConflict,
         TreeRefusal::ChecksFailed { .. } | TreeRefusal::LandChecksFailed { .. } => ErrorCode::CheckFailed,
         TreeRefusal::LandingDiffers { .. } => ErrorCode::WorktreeConflict,
         TreeRefusal::MergedWorkMissing { .. } => ErrorCode::BranchMoved,
@@ -99,6 +101,7 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
             format!("orch land {run} --pushed {commit} --reason TEXT")
         }
         TreeRefusal::MergedWorkMissing { branch, .. } => shell::join_words(["git", "reflog", branch]),
+        TreeRefusal::UnlandedWork { run, .. } => format!("orch run rm {run}"),
         TreeRefusal::LandConflict { onto, branch, .. } => {
             shell::join_words(["git", "diff", "--stat", &format!("{onto}...{branch}")])
         }
@@ -198,6 +201,12 @@ fn release_commands(obstacle: &BranchObstacle) -> Vec<String> {
 pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
     match refusal {
         TreeRefusal::BaseNotFound { revision } => json!({"revision": revision}),
+        TreeRefusal::UnlandedWork { run, parts } => {
+            let (paths, reasons) = split_parts(parts);
+            let next =
+                [format!("orch run rm {run}"), format!("orch run rm {run} --purge --discard-unlanded")];
+            json!({"run": run.as_str(), "paths": paths, "reasons": reasons, "next": next})
+        }
         TreeRefusal::ChecksWithoutWorktree { unborn } => json!({"repository": unborn}),
         TreeRefusal::BranchNotFound { branch } => json!({"branch": branch}),
         TreeRefusal::WorktreeDirty { thread, tree, files, total } => {
@@ -320,8 +329,7 @@ fn problem_details(problem: &TreeProblem) -> Value {
         }
         TreeProblem::InUse { attempt } => json!({"problem": "in_use", "attempt": attempt.to_string()}),
         TreeProblem::Unsaved { attempt, parts } => {
-            let paths: Vec<&str> = parts.iter().map(|part| part.path.as_str()).collect();
-            let reasons: Vec<&str> = parts.iter().map(|part| part.problem.as_str()).collect();
+            let (paths, reasons) = split_parts(parts);
             let next = format!("orch worktree remove {attempt} --force");
             json!({
                 "problem": "unsaved",
@@ -338,6 +346,10 @@ fn problem_details(problem: &TreeProblem) -> Value {
 
 fn list_check_details(checks: &[FailedCheck]) -> Vec<Value> {
     checks.iter().map(check_details).collect()
+}
+
+fn split_parts(parts: &[UnsavedPart]) -> (Vec<&str>, Vec<&str>) {
+    parts.iter().map(|part| (part.path.as_str(), part.problem.as_str())).unzip()
 }
 
 fn check_details(check: &FailedCheck) -> Value {

@@ -61,6 +61,8 @@ pub enum Effect {
     RemoveRun {
         /// The agent that requested it.
         requested_by: Option<Slug>,
+        /// Whether salvaged work is deleted too.
+        purge: bool,
     },
 }
 

@@ -7,6 +7,9 @@ use super::name::{CommitId, RefName};
 use super::reference::{RefTip, RefUpdate};
 use super::repository::Repository;
 
+/// The largest number of commits whose files are compared with those of their parents.
+const COMPARED_MAX: usize = 20;
+
 impl Repository {
     /// Returns those of these references whose commits no other reference, worktree or given reference contains.
     pub fn refs_with_unique_commits(&self, ours: &[RefTip]) -> Result<Vec<RefTip>, GitError> {
@@ -22,6 +25,29 @@ impl Repository {
             included.chain(others.chain(heads).map(|commit| format!("^{commit}\n"))).collect();
         let command = self.git_command(["rev-list", "--parents", "--stdin"]).with_stdin(revisions);
         Ok(tip_refs(ours, &command.read_parsed(parse_parents)?))
+    }
+
+    /// Counts the commits behind a tip that hold something which none of the landed commits has.
+    ///
+    /// A commit whose files are those of its first parent holds nothing: the salvage of an unchanged worktree is one.
+    /// More than 20 other commits are counted without that distinction.
+    pub fn count_unlanded_commits(&self, tip: &CommitId, landed: &[CommitId]) -> Result<u64, GitError> {
+        let excluded = landed.iter().map(|commit| format!("^{commit}\n"));
+        let revisions: String = std::iter::once(format!("{tip}\n")).chain(excluded).collect();
+        let command = self.git_command(["rev-list", "--parents", "--stdin"]).with_stdin(revisions);
+        let missing = command.read_parsed(parse_parents)?;
+        if missing.len() > COMPARED_MAX {
+            return Ok(missing.len() as u64);
+        }
+        let mut count = 0;
+        for (commit, parents) in &missing {
+            let is_empty = match parents.first() {
+                Some(parent) => self.tree_of_commit(commit)? == self.tree_of_commit(parent)?,
+                None => false,
+            };
+            count += u64::from(!is_empty);
+        }
+        Ok(count)
     }
 
     /// Creates a reference; one that exists at the commit is left unchanged.

@@ -30,6 +30,7 @@ mod rework;
 pub mod rm;
 pub mod run;
 pub mod run_branch;
+pub mod run_remains;
 pub mod store_copy;
 pub mod task;
 pub(crate) mod task_end;

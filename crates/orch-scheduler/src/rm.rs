@@ -5,17 +5,22 @@ use std::path::Path;
 use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::event::{EventKind, EventSubject};
 use orch_core::id::{RunId, Slug};
-use orch_core::run::{RunStatus, decide};
+use orch_core::refusal::TreeRefusal;
+use orch_core::run::{Run, RunStatus, decide};
 use orch_store::table::run as run_table;
+use serde::Serialize;
 use serde_json::json;
 
-use crate::operation;
+use crate::fresh_read::read_fresh;
 use crate::operation::Operation;
 use crate::perform::complete_effect;
 use crate::perform::effect_lease::request_effect;
 use crate::perform::remove::require_no_activity;
 use crate::run::cancel_idle_tasks;
+use crate::run_remains::RunRemains;
+use crate::{lookup, operation};
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
+use orch_workspace::run_repository::salvage_prefix;
 
 /// A run that was removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +33,17 @@ pub struct RemovedRun {
     pub salvage: Vec<String>,
     /// The repository of these references; `None` for a run without worktrees.
     pub repository: Option<String>,
+}
+
+/// How much of a run is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum RemovalExtent {
+    /// Work that no other branch has stays as salvage.
+    KeepWork,
+    /// Salvage goes too; a run with work that has not landed is refused.
+    PurgeLanded,
+    /// Salvage goes too, landed or not.
+    PurgeAll,
 }
 
 /// What is reported of a run after its removal.
@@ -64,7 +80,15 @@ pub fn remove_run(
     receipt: Option<&Receipt<'_, RemovedRun>>,
     who: &Slug,
     run: &Slug,
+    extent: RemovalExtent,
 ) -> Result<Response<RemovedRun>, Error> {
+    if extent == RemovalExtent::PurgeLanded && session.is_new_request(receipt)? {
+        let (run, remains) = plan_removal(session, run)?;
+        let parts = remains.unlanded_parts();
+        if !parts.is_empty() {
+            return Err(TreeRefusal::UnlandedWork { run: run.name, parts }.into());
+        }
+    }
     Operation::by_lead(receipt, who).run_with_effects(
         session,
         |unit| {
@@ -78,7 +102,10 @@ pub fn remove_run(
                 cancel_idle_tasks(unit, run.id)?;
                 unit.append_event(EventKind::RunCancelled, EventSubject::of_run(run.id), None, Vec::new())?;
             }
-            let effect = Effect::RemoveRun { requested_by: Some(who.clone()) };
+            let effect = Effect::RemoveRun {
+                requested_by: Some(who.clone()),
+                purge: extent != RemovalExtent::KeepWork,
+            };
             request_effect(unit.tx, run.id, &effect, unit.now)?;
             let repository = run.ground.as_ref().map(|ground| ground.repository.clone());
             let intent = RemovalIntent { id: run.id, tasks: run.counts.total(), name: run.name, repository };
@@ -91,9 +118,23 @@ pub fn remove_run(
     )
 }
 
+/// Returns a run and what it has left, and removes nothing.
+///
+/// # Errors
+/// The run does not exist or has a live attempt; git failed.
+pub fn plan_removal(session: &mut Session, run: &Slug) -> Result<(Run, RunRemains), Error> {
+    let run = read_fresh(session, |tx, _| {
+        let run = lookup::find_run(tx, Some(run))?;
+        require_no_activity(tx, &run)?;
+        Ok(run)
+    })?;
+    let remains = RunRemains::survey(session, &run)?;
+    Ok((run, remains))
+}
+
 fn load_removed_run(session: &mut Session, removed: RemovalIntent) -> Result<RemovedRun, Error> {
     // No output is charged to a removed run.
-    super::lookup::take_found_run();
+    lookup::take_found_run();
     let still_exists = session
         .read(|tx, _| Ok(run_table::load(tx, removed.id)?.is_some_and(|run| run.name == removed.name)))?;
     if still_exists {
@@ -103,7 +144,7 @@ fn load_removed_run(session: &mut Session, removed: RemovalIntent) -> Result<Rem
     let repository = removed.repository.filter(|repository| Path::new(repository).exists());
     if let Some(folder) = &repository {
         let found = session.world().discover_repository(Path::new(folder))?;
-        for entry in found.list_refs(&format!("refs/orch/salvage/{}/", removed.name))? {
+        for entry in found.list_refs(&salvage_prefix(&removed.name))? {
             salvage.push(entry.reference.as_str().to_owned());
         }
     }

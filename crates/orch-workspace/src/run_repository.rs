@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use orch_core::id::{AttemptName, CommitHash};
+use orch_core::id::{AttemptName, CommitHash, Slug};
 use orch_core::refusal::TreeRefusal;
 use orch_core::run::{Run, RunGit};
 
@@ -59,6 +59,18 @@ pub fn branch_tip(repository: &Repository, branch: &str) -> Result<CommitId, Err
     let missing = || TreeRefusal::BranchNotFound { branch: branch.to_owned() };
     let name = RefName::from_branch_name(branch).map_err(|_| missing())?;
     Ok(repository.read_ref(&name)?.ok_or_else(missing)?)
+}
+
+/// The prefix of the references that keep the salvaged work of a run.
+#[must_use]
+pub fn salvage_prefix(run: &Slug) -> String {
+    format!("refs/orch/salvage/{run}/")
+}
+
+/// The prefix of the references that keep the branches of a run's attempts.
+#[must_use]
+pub fn kept_prefix(run: &Slug) -> String {
+    format!("refs/orch/kept/{run}/")
 }
 
 /// The reference that keeps the salvaged contents of an attempt's worktree.

@@ -35,6 +35,7 @@ pub mod task;
 pub mod tell;
 pub mod timeline;
 pub mod trust;
+pub mod uninstall;
 pub mod verify;
 mod view;
 pub mod wait;

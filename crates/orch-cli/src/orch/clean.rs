@@ -1,7 +1,7 @@
 //! `orch clean`.
 
 use orch_app::AppError;
-use orch_app::orch::clean::CleanAttic;
+use orch_app::orch::clean::{CleanAttic, CleanRun};
 use orch_app::values::parse_slug;
 use orch_core::id::Slug;
 
@@ -9,17 +9,22 @@ use crate::arguments::RequestIdOption;
 use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
 
-/// Delete the damaged worktrees that were moved to the attic
+/// Delete what an ended run has left that holds nothing unlanded
 ///
-/// They are deleted as they are, and nothing of them is saved: look at them first, by `orch worktree list --attic`.
+/// Deletes the worktrees of its ended attempts, and its branches and references whose commits have landed.
+/// What has not landed stays, and the answer says where and why; `orch run rm` removes the run itself.
+/// With --attic the damaged worktrees that were moved aside are deleted instead, as they are and without saving
+/// anything of them: look at them first, by `orch worktree list --attic`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "EXAMPLE:\n  orch clean --attic --dry-run")]
+#[command(
+    after_help = "EXAMPLES:\n  orch clean ship --dry-run\n  orch clean ship\n  orch clean --attic --dry-run"
+)]
 pub(super) struct CleanArgs {
-    /// The run, which may have been removed [default: all]
-    #[arg(value_name = "RUN", value_parser = parse_slug)]
+    /// The run [default with --attic: all]
+    #[arg(value_name = "RUN", value_parser = parse_slug, required_unless_present = "attic")]
     named: Option<Slug>,
     /// Delete the damaged worktrees
-    #[arg(long, required = true)]
+    #[arg(long)]
     attic: bool,
     /// Print what would be done and change nothing
     #[arg(long)]
@@ -29,8 +34,11 @@ pub(super) struct CleanArgs {
 }
 
 pub(super) fn run(args: CleanArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
-    debug_assert!(args.attic, "the option is required");
+    let CleanArgs { named, attic, dry_run, repeatable } = args;
     let agent = context.app().calling_lead()?;
-    let run = context.app().resolve_run_or(args.named.as_ref())?;
-    context.answer(&CleanAttic { agent, run, dry_run: args.dry_run }, &args.repeatable)
+    let run = context.app().resolve_run_or(named.as_ref())?;
+    match run {
+        Some(run) if !attic => context.answer(&CleanRun { agent, run, dry_run }, &repeatable),
+        run => context.answer(&CleanAttic { agent, run, dry_run }, &repeatable),
+    }
 }

@@ -39,6 +39,7 @@ mod task;
 mod tell;
 mod timeline;
 mod trust;
+mod uninstall;
 mod verify;
 mod wait;
 mod why;
@@ -111,6 +112,7 @@ enum OrchCommand {
     Stop(stop::StopArgs),
     Worktree(worktree::WorktreeArgs),
     Clean(clean::CleanArgs),
+    Uninstall(uninstall::UninstallArgs),
     Blocked(blocked::BlockedArgs),
     Answer(answer::AnswerArgs),
     Status(status::StatusArgs),
@@ -171,6 +173,7 @@ impl CliProgram for OrchCli {
             OrchCommand::Stop(args) => stop::run(args, context),
             OrchCommand::Worktree(args) => worktree::run(args, context),
             OrchCommand::Clean(args) => clean::run(args, context),
+            OrchCommand::Uninstall(args) => uninstall::run(args, context),
             OrchCommand::Blocked(args) => blocked::run(args, context),
             OrchCommand::Answer(args) => answer::run(args, context),
             OrchCommand::Status(args) => status::run(args, context),

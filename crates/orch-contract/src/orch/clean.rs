@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemovedResourceView {
-    /// What it is: `attic`, a damaged worktree.
+    /// What it is: `run`, `worktree`, `spare`, `reference`, `folder`, `store`, or `attic` for a damaged worktree.
     pub what: String,
-    /// The attempt that had it, `RUN/KEY@N`.
-    pub attempt: String,
-    /// Where it was.
+    /// The attempt that had it, `RUN/KEY@N`; null where it belonged to none.
+    pub attempt: Option<String>,
+    /// Its path, or the name of a run or a reference.
     pub path: String,
 }
 
@@ -18,7 +18,7 @@ pub struct RemovedResourceView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeptResourceView {
-    /// Where it is.
+    /// Its path, or the name of a run or a reference.
     pub what: String,
     /// Why it stays.
     pub why: String,

@@ -1,5 +1,6 @@
 //! Answers about runs.
 
+use crate::orch::clean::{KeptResourceView, RemovedResourceView};
 use serde::{Deserialize, Serialize};
 
 use crate::run::{RunSummary, TaskCountsView};
@@ -67,4 +68,13 @@ pub struct RunRemoveResponse {
     pub salvage: Vec<String>,
     /// The repository of these references; null for a run without worktrees.
     pub repository: Option<String>,
+    /// Whether it was a dry run.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// What a dry run would delete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removes: Vec<RemovedResourceView>,
+    /// What would stay after it, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keeps: Vec<KeptResourceView>,
 }

@@ -114,6 +114,7 @@ fn worktree_schemas() -> Vec<CommandSchema> {
         derive_schema::<worktree::PruneResponse>("orch worktree prune"),
         derive_schema::<worktree::WorktreeResponse>("orch worktree restore"),
         derive_schema::<clean::CleanResponse>("orch clean"),
+        derive_schema::<clean::CleanResponse>("orch uninstall"),
     ]
 }
 

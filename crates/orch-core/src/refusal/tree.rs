@@ -168,6 +168,13 @@ pub enum TreeRefusal {
         /// Their total number.
         total: usize,
     },
+    /// A run that is to be deleted with everything has work that has not landed.
+    UnlandedWork {
+        /// The run.
+        run: Slug,
+        /// The references and worktrees that have it, and what they have.
+        parts: Vec<UnsavedPart>,
+    },
     /// The worktree is not in the required state.
     WorktreeConflict {
         /// The worktree.
@@ -393,6 +400,9 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
             "Another process was performing this request and aborted it; try again.".to_owned()
         }
         TreeRefusal::ChecksWithoutWorktree { unborn } => missing_worktrees_sentence(unborn.as_deref()),
+        TreeRefusal::UnlandedWork { run, parts } => {
+            format!("Run {run} has work that has not landed: {}.", list_parts(parts))
+        }
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
     }
 }
@@ -464,18 +474,18 @@ fn conflict_sentence(tree: &str, problem: &TreeProblem) -> String {
         ),
         TreeProblem::InUse { attempt } => format!("{tree} is in use: attempt {attempt} is live."),
         TreeProblem::Unsaved { parts, .. } => {
-            let parts: Vec<String> =
-                parts.iter().map(|part| format!("{} {}", part.path, part.problem)).collect();
-            format!(
-                "{tree} is not removed, because parts of it cannot be saved: {}.",
-                abbreviated_list(&parts, parts.len())
-            )
+            format!("{tree} is not removed, because parts of it cannot be saved: {}.", list_parts(parts))
         }
         TreeProblem::Removed { attempt } => format!("The worktree of {attempt} was removed."),
         TreeProblem::InAttic { attempt } => {
             format!("The worktree of {attempt} was damaged, and is in the attic at {tree}.")
         }
     }
+}
+
+fn list_parts(parts: &[UnsavedPart]) -> String {
+    let parts: Vec<String> = parts.iter().map(|part| format!("{} {}", part.path, part.problem)).collect();
+    abbreviated_list(&parts, parts.len())
 }
 
 fn land_checks_sentence(

@@ -126,6 +126,8 @@ fn perform_effect(session: &mut Session, lease: &EffectLease) -> Result<(), Erro
         Effect::LandRun(landing) => land::perform_landing(session, lease, landing.as_ref()),
         Effect::RepairBranch { adopt } => repair::repair_branch(session, lease, *adopt),
         Effect::SweepWorktrees => sweep::sweep_run(session, lease),
-        Effect::RemoveRun { requested_by } => remove::perform_removal(session, lease, requested_by.as_ref()),
+        Effect::RemoveRun { requested_by, purge } => {
+            remove::perform_removal(session, lease, requested_by.as_ref(), *purge)
+        }
     }
 }

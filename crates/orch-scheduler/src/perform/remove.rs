@@ -23,7 +23,7 @@ use orch_git::{GitError, RefName, RefTip, Repository, sweep_deleted_folders};
 use orch_inbox::{Error, Session};
 use orch_workspace::check_tree;
 use orch_workspace::checks::log_folder;
-use orch_workspace::run_repository::open_repository;
+use orch_workspace::run_repository::{open_repository, salvage_prefix};
 use orch_workspace::worktree_pool::WorktreePool;
 
 /// How many numbered names are tried for a reference that keeps a commit.
@@ -34,8 +34,9 @@ pub(super) fn perform_removal(
     session: &mut Session,
     lease: &EffectLease,
     requested_by: Option<&Slug>,
+    purge: bool,
 ) -> Result<(), Error> {
-    match delete_run(session, lease, requested_by) {
+    match delete_run(session, lease, requested_by, purge) {
         Ok(()) => Ok(()),
         Err(error @ Error::Store(_)) => Err(error),
         Err(error) => {
@@ -45,7 +46,12 @@ pub(super) fn perform_removal(
     }
 }
 
-fn delete_run(session: &mut Session, lease: &EffectLease, requested_by: Option<&Slug>) -> Result<(), Error> {
+fn delete_run(
+    session: &mut Session,
+    lease: &EffectLease,
+    requested_by: Option<&Slug>,
+    purge: bool,
+) -> Result<(), Error> {
     let run = session.read(|tx, _| {
         let run = lookup::load_run(tx, lease.run)?;
         require_no_activity(tx, &run)?;
@@ -58,6 +64,9 @@ fn delete_run(session: &mut Session, lease: &EffectLease, requested_by: Option<&
         WorktreePool::new(&repository, &run)?.sweep(&repository.list_worktrees()?, 0)?;
         check_tree::delete_all(session, &repository, &run)?;
         delete_references(&repository, &run, git)?;
+        if purge {
+            repository.delete_refs(&repository.list_refs(&salvage_prefix(&run.name))?)?;
+        }
         remove_folders(Path::new(&git.root))?;
     }
     remove_logs(&log_folder(session, &run, None))?;

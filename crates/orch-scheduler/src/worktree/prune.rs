@@ -15,6 +15,7 @@ use crate::lookup;
 use crate::operation::Operation;
 use crate::perform::complete_effect;
 use crate::perform::effect_lease::request_effect;
+use crate::unit_of_work::UnitOfWork;
 use crate::worktree::subject::AttemptWorktree;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 use orch_workspace::run_repository::{open_repository, require_run_git};
@@ -46,22 +47,26 @@ pub fn prune_worktrees(
 ) -> Result<Response<PruneOutcome>, Error> {
     Operation::by_lead(receipt, who).run_with_effects(
         session,
-        |unit| {
-            let run = unit.resolve_run(run)?;
-            require_run_git(&run)?;
-            let mut intent = vec![run.id.0];
-            for (_, tree) in PrunableWorktrees::load(unit.tx, run.id)?.removable {
-                let effect = Effect::ClearWorktree { attempt: tree.attempt, mode: ClearingMode::Remove };
-                request_effect(unit.tx, run.id, &effect, unit.now)?;
-                intent.push(tree.attempt.0);
-            }
-            Ok(RequestDecision::Pending(intent))
-        },
+        |unit| request_prune(unit, run).map(RequestDecision::Pending),
         finish_prune,
     )
 }
 
-fn finish_prune(session: &mut Session, intent: Vec<i64>) -> Result<PruneOutcome, Error> {
+/// Requests the removal of every worktree that may be removed; returns the run and the attempts.
+pub(crate) fn request_prune(unit: &mut UnitOfWork<'_, '_>, run: Option<&Slug>) -> Result<Vec<i64>, Error> {
+    let run = unit.resolve_run(run)?;
+    require_run_git(&run)?;
+    let mut intent = vec![run.id.0];
+    for (_, tree) in PrunableWorktrees::load(unit.tx, run.id)?.removable {
+        let effect = Effect::ClearWorktree { attempt: tree.attempt, mode: ClearingMode::Remove };
+        request_effect(unit.tx, run.id, &effect, unit.now)?;
+        intent.push(tree.attempt.0);
+    }
+    Ok(intent)
+}
+
+/// Removes the requested worktrees, and the spares of the run.
+pub(crate) fn finish_prune(session: &mut Session, intent: Vec<i64>) -> Result<PruneOutcome, Error> {
     let id = RunId(intent[0]);
     let (mut removed, mut stayed) = (Vec::new(), Vec::new());
     for attempt in intent[1..].iter().copied().map(AttemptId) {

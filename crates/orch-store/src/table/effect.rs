@@ -146,8 +146,21 @@ fn effect_from_columns(
         EffectKind::Land => Effect::LandRun(payload.map(json).as_ref().and_then(landing_from_json)),
         EffectKind::Sweep => Effect::SweepWorktrees,
         EffectKind::Repair => Effect::RepairBranch { adopt: payload.as_deref() == Some(ADOPT) },
-        EffectKind::Remove => Effect::RemoveRun { requested_by: payload.map(Slug::from_stored) },
+        EffectKind::Remove => removal_from_text(payload.as_deref().unwrap_or_default()),
     })
+}
+
+/// The word behind the agent of a removal that deletes salvaged work too; an agent's name has no space.
+const PURGE: &str = "purge";
+
+/// Reads the removal of a run: the agent that requested it, and whether it deletes salvaged work too.
+fn removal_from_text(text: &str) -> Effect {
+    let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let requested_by = Some(name).filter(|name| !name.is_empty());
+    Effect::RemoveRun {
+        requested_by: requested_by.map(|name| Slug::from_stored(name.to_owned())),
+        purge: rest == PURGE,
+    }
 }
 
 /// Returns the payload of an effect as the column `intent` holds it.
@@ -161,8 +174,10 @@ fn payload_text(effect: &Effect) -> Option<String> {
         | Effect::IntegrateRun { merging: None }
         | Effect::ClearWorktree { mode: ClearingMode::Remove, .. }
         | Effect::LandRun(None) => None,
-        Effect::PrepareWorktree { lead: name, .. } | Effect::RemoveRun { requested_by: name } => {
-            name.as_ref().map(ToString::to_string)
+        Effect::PrepareWorktree { lead: name, .. }
+        | Effect::RemoveRun { requested_by: name, purge: false } => name.as_ref().map(ToString::to_string),
+        Effect::RemoveRun { requested_by: name, purge: true } => {
+            Some(format!("{} {PURGE}", name.as_ref().map_or("", Slug::as_str)))
         }
         Effect::VerifyAttempt { since: Some(since), .. } => Some(since.0.to_string()),
         Effect::IntegrateRun { merging: Some(merge) } => {
@@ -420,7 +435,9 @@ mod tests {
             })),
             Effect::LandRun(Some(LandingPlan { step, ..landing })),
             Effect::SweepWorktrees,
-            Effect::RemoveRun { requested_by: name() },
+            Effect::RemoveRun { requested_by: name(), purge: false },
+            Effect::RemoveRun { requested_by: name(), purge: true },
+            Effect::RemoveRun { requested_by: None, purge: true },
         ] {
             assert_eq!(round_trip(&effect).as_ref(), Some(&effect));
         }

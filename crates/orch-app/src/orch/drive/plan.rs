@@ -12,7 +12,7 @@ use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy, RunEdit};
 use orch_core::shell;
 use orch_inbox::{Error, Response};
 use orch_scheduler::plan::{TaskPlan, add_plan};
-use orch_scheduler::rm::remove_run;
+use orch_scheduler::rm::{RemovalExtent, remove_run};
 use orch_scheduler::run::{NewRun, create_run, show_run};
 use orch_store::page::PageRequest;
 use orch_workspace::run_location::{BRANCH_PREFIX, RunLocation};
@@ -68,7 +68,7 @@ impl App<'_> {
                 return Err(error.into());
             }
             // A run without its plan would conflict with the next try; the first error is the one to report.
-            let _ = remove_run(session, None, agent, &name);
+            let _ = remove_run(session, None, agent, &name, RemovalExtent::KeepWork);
             let path = shell::quote_word(&path.display().to_string());
             return Err(AppError::from(error).with_hint(format!("orch drive --plan {path}")));
         }

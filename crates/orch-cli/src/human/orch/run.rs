@@ -10,6 +10,7 @@ use orch_core::run::{LandingManner, RunOutcome, RunStatus};
 use orch_core::shell;
 use orch_core::time::TimeSpan;
 
+use super::clean::write_removal;
 use super::task::{TaskLine, write_changed_task, write_task_table};
 use super::{counted_noun, state};
 use crate::human::time::fine_span;
@@ -124,6 +125,10 @@ impl HumanReadable for RunRepairResponse {
 
 impl HumanReadable for RunRemoveResponse {
     fn render_human(&self, paper: &mut TextPage) {
+        if self.dry_run {
+            write_removal(paper, true, &self.removes, &self.keeps);
+            return;
+        }
         let run = paper.painter().paint_text(TextTone::Strong, &self.run);
         paper.write_line(format!("Removed run {run} with {}.", counted_noun(self.tasks, "task", "tasks")));
         for reference in self.salvage.iter().take(SALVAGE_SHOWN) {

@@ -11,6 +11,7 @@ mod boundaries;
 mod branch;
 mod check_environment;
 mod checks;
+mod cleaning;
 mod contents;
 mod crowd;
 mod environment;
