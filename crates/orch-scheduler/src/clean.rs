@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use orch_core::id::Slug;
-use orch_core::run::Run;
 use orch_core::worktree::{DamagedWorktree, Worktree, WorktreeState};
 use orch_store::table::{attic, worktree};
 
@@ -74,8 +73,7 @@ pub fn clean_run(
         |unit| request_prune(unit, Some(run)).map(RequestDecision::Pending),
         |session, intent| {
             let trees = finish_prune(session, intent)?;
-            let (references, kept) =
-                removable_references(&RunRemains::survey(session, &trees.run)?, &trees.run);
+            let (references, kept) = removable_references(&RunRemains::survey(session, &trees.run)?, &trees);
             let repository = open_repository(session, &trees.run)?;
             repository.flush()?;
             repository.delete_refs(&references)?;
@@ -90,19 +88,21 @@ pub fn clean_run(
 /// The run has no worktrees; git failed.
 pub fn plan_run_cleaning(session: &mut Session, run: &Slug) -> Result<RunCleaning, Error> {
     let trees = plan_prune(session, Some(run))?;
-    let (references, kept) = removable_references(&RunRemains::survey(session, &trees.run)?, &trees.run);
+    let (references, kept) = removable_references(&RunRemains::survey(session, &trees.run)?, &trees);
     Ok(RunCleaning { trees, references, kept })
 }
 
 /// Divides the references of a run into those that may go and those that stay, with the reason.
-fn removable_references(remains: &RunRemains, run: &Run) -> (Vec<RefTip>, Vec<(RefTip, String)>) {
+fn removable_references(remains: &RunRemains, trees: &PruneOutcome) -> (Vec<RefTip>, Vec<(RefTip, String)>) {
+    let run = &trees.run;
+    let is_removed = |path: &str| trees.removed.iter().any(|(_, tree)| tree.path == path);
     let own_branch = run.ground.as_ref().map(|git| format!("refs/heads/{}", git.branch));
     let (mut removable, mut kept) = (Vec::new(), Vec::new());
     for reference in &remains.references {
         let is_needed = run.state.status().is_unfinished()
             && Some(reference.tip.reference.as_str()) == own_branch.as_deref();
         // The worktree of a live attempt, and of one that could not be removed, keeps its branch.
-        let reason = match &reference.checkout {
+        let reason = match reference.checkout.as_ref().filter(|path| !is_removed(path)) {
             Some(path) => Some(format!("is checked out in {path}")),
             None if is_needed => Some("is the branch of a run that is not finished".to_owned()),
             None if reference.unlanded > 0 => Some(reference.describe_unlanded()),

@@ -68,11 +68,10 @@ impl RunRemains {
     /// Returns what would be lost if everything was deleted.
     #[must_use]
     pub fn unlanded_parts(&self) -> Vec<UnsavedPart> {
-        let references = self
-            .references
-            .iter()
-            .filter(|one| one.unlanded > 0)
-            .map(|one| UnsavedPart { path: one.tip.reference.to_string(), problem: one.describe_unlanded() });
+        let references = self.references.iter().filter(|one| one.unlanded > 0).map(|one| UnsavedPart {
+            path: one.tip.reference.as_str().to_owned(),
+            problem: one.describe_unlanded(),
+        });
         let trees = self
             .trees
             .iter()

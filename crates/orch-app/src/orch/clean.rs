@@ -72,15 +72,16 @@ fn run_cleaning_response(cleaning: &RunCleaning) -> CleanResponse {
     let spares = cleaning.trees.spares.iter();
     let spares = spares.map(|path| removed_resource("spare", None, path.display().to_string()));
     let references = cleaning.references.iter();
-    let references = references.map(|tip| removed_resource("reference", None, tip.reference.to_string()));
+    let references =
+        references.map(|tip| removed_resource("reference", None, tip.reference.as_str().to_owned()));
     let stayed = cleaning.trees.stayed.iter().map(|(_, tree, error)| {
         let ErrorView { message, .. } = error_view(error);
         KeptResourceView { what: tree.path.clone(), why: message }
     });
-    let kept = cleaning
-        .kept
-        .iter()
-        .map(|(tip, why)| KeptResourceView { what: tip.reference.to_string(), why: format!("It {why}.") });
+    let kept = cleaning.kept.iter().map(|(tip, why)| KeptResourceView {
+        what: tip.reference.as_str().to_owned(),
+        why: format!("It {why}."),
+    });
     CleanResponse {
         dry_run: false,
         removes: trees.chain(spares).chain(references).collect(),

@@ -90,9 +90,9 @@ impl UninstallStore {
             }),
         );
         let references = remains.references.iter();
-        planned
-            .removes
-            .extend(references.map(|one| removed_resource("reference", None, one.tip.reference.to_string())));
+        planned.removes.extend(
+            references.map(|one| removed_resource("reference", None, one.tip.reference.as_str().to_owned())),
+        );
         planned
             .keeps
             .extend(unlanded.into_iter().map(|part| self.unlanded_resource(part.path, &part.problem)));
@@ -105,7 +105,7 @@ impl UninstallStore {
         reference: &RemainingReference,
         planned: &mut CleanResponse,
     ) -> Result<(), AppError> {
-        let name = reference.tip.reference.to_string();
+        let name = reference.tip.reference.as_str().to_owned();
         planned.removes.push(removed_resource("reference", None, name.clone()));
         if reference.unlanded == 0 {
             return Ok(());

@@ -69,7 +69,6 @@ pub struct RunRemoveResponse {
     /// The repository of these references; null for a run without worktrees.
     pub repository: Option<String>,
     /// Whether it was a dry run.
-    #[serde(default)]
     pub dry_run: bool,
     /// What a dry run would delete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -61,7 +61,8 @@ fn planned_removal(run: &Run, remains: &RunRemains, extent: RemovalExtent) -> Ru
     let references = remains.references.iter().filter(|one| {
         extent != RemovalExtent::KeepWork || !one.tip.reference.as_str().starts_with("refs/orch/salvage/")
     });
-    let references = references.map(|one| removed_resource("reference", None, one.tip.reference.to_string()));
+    let references =
+        references.map(|one| removed_resource("reference", None, one.tip.reference.as_str().to_owned()));
     let why = match extent {
         RemovalExtent::KeepWork => "stays under refs/orch/salvage/",
         RemovalExtent::PurgeLanded => "stops the removal; --discard-unlanded deletes it",
