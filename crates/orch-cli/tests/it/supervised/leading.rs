@@ -220,7 +220,7 @@ fn looking_first_writes_nothing() {
         let above = place.repository_path().parent().unwrap();
         let looks = || {
             let plan = format!("task add --file {}", plan.display());
-            let previews = ["reconcile", "worktree prune", &plan, "clean"];
+            let previews = ["reconcile", "worktree prune", &plan, "clean --attic"];
             let previews = previews.map(|line| line.split(' ').chain(["--dry-run"]).collect::<Vec<_>>());
             let check = || place.drive_call(&["--check"]);
             previews.map(|words| place.orch(&words)).into_iter().chain([check(), check()])
