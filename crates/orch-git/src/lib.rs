@@ -15,6 +15,7 @@ mod create;
 mod diff;
 mod error;
 mod flush;
+mod git_folders;
 mod hooks;
 mod host;
 mod ignored_files;
@@ -50,6 +51,7 @@ mod test_host;
 pub use branch::BranchMove;
 pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
 pub use error::{GitError, GitFailureCause};
+pub use git_folders::read_git_folders;
 pub use host::{ExceededLimit, HostPrograms, LockUse, ProgramLimits, ProgramOutput, READING_COMMANDS};
 pub use ignored_files::{CopiedFiles, SkipReason};
 pub use isolated::{

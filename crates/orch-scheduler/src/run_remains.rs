@@ -52,7 +52,7 @@ impl RunRemains {
     /// Git failed.
     pub fn survey(session: &mut Session, run: &Run) -> Result<Self, Error> {
         let Some(git) = &run.ground else { return Ok(Self::default()) };
-        if !Path::new(&git.repository).exists() {
+        if !orch_git::exists_at(Path::new(&git.repository)) {
             return Ok(Self::default());
         }
         let repository = open_repository(session, run)?;

@@ -6,6 +6,7 @@ use orch_contract::orch::clean::{CleanResponse, KeptResourceView};
 use orch_contract::{ErrorCode, ErrorView};
 use orch_core::id::Slug;
 use orch_core::refusal::TreeRefusal;
+use orch_process::deletion::{delete_empty_folder, delete_with_contents, is_something_at};
 use orch_query::ps::list_processes;
 use orch_scheduler::clean::clean_attic;
 use orch_scheduler::rm::{RemovalExtent, plan_removal, remove_run};
@@ -68,10 +69,12 @@ impl Request for UninstallStore {
         orphaned.delete()?;
         app.close_session();
         for path in &contents {
-            delete_path(path)?;
+            delete_with_contents(path).map_err(|source| {
+                AppError::from(orch_inbox::Error::File { doing: "delete", path: path.clone(), source })
+            })?;
         }
         // A folder with other files stays.
-        let _ = std::fs::remove_dir(&store);
+        let _ = delete_empty_folder(&store);
         Ok(Reply::new(planned))
     }
 }
@@ -165,23 +168,5 @@ fn store_contents(store: &Path) -> Vec<PathBuf> {
     if is_own {
         return vec![store.to_owned()];
     }
-    STORE_CONTENTS
-        .iter()
-        .map(|name| store.join(name))
-        .filter(|path| path.symlink_metadata().is_ok())
-        .collect()
-}
-
-fn delete_path(path: &Path) -> Result<(), AppError> {
-    let deleted = match path.symlink_metadata() {
-        Ok(found) if found.is_dir() => std::fs::remove_dir_all(path),
-        Ok(_) => std::fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match deleted {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(orch_inbox::Error::File { doing: "delete", path: path.to_owned(), source }.into())
-        }
-        _ => Ok(()),
-    }
+    STORE_CONTENTS.iter().map(|name| store.join(name)).filter(|path| is_something_at(path)).collect()
 }

@@ -21,6 +21,7 @@ use crate::perform::effect_lease::{EffectLease, complete_by, request_effect};
 use crate::perform::{clear, restore};
 use orch_git::{GitError, RefName, RefTip, Repository, sweep_deleted_folders};
 use orch_inbox::{Error, Session};
+use orch_process::deletion::{delete_empty_folder, delete_with_contents};
 use orch_workspace::check_tree;
 use orch_workspace::checks::log_folder;
 use orch_workspace::run_repository::{open_repository, salvage_prefix};
@@ -181,7 +182,7 @@ fn remove_folders(root: &Path) -> Result<(), Error> {
     sweep_deleted_folders(root)?;
     for folder in root.ancestors().take(2) {
         // It has other contents, or was never created.
-        if std::fs::remove_dir(folder).is_err() {
+        if !delete_empty_folder(folder) {
             break;
         }
     }
@@ -189,10 +190,9 @@ fn remove_folders(root: &Path) -> Result<(), Error> {
 }
 
 fn remove_logs(folder: &Path) -> Result<(), Error> {
-    match std::fs::remove_dir_all(folder) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::File { doing: "delete", path: folder.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
+    delete_with_contents(folder).map_err(|source| Error::File {
+        doing: "delete",
+        path: folder.to_owned(),
+        source,
+    })
 }

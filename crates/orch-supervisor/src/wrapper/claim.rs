@@ -18,7 +18,8 @@ use orch_store::table::{attempt, worker};
 
 use super::config::{RefusedReport, WrapperConfig};
 use super::relay::RelayEndpoint;
-use super::work_description::{WorkDescription, parse_attempt_name, read_git_folders};
+use super::work_description::{WorkDescription, parse_attempt_name};
+use orch_git::read_git_folders;
 
 /// Work that a wrapper has claimed.
 pub struct ClaimedWork {

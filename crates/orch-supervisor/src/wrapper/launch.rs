@@ -22,8 +22,8 @@ use super::claim::{ClaimedWork, random_uuid};
 use super::config::{DEFER, WorkerSource, WrapperConfig};
 use super::relay;
 use super::work_changes::WorkChanges;
-use super::work_description::read_git_folders;
 use crate::SupervisorError;
+use orch_git::read_git_folders;
 
 /// The process to start.
 pub(super) struct WorkerLaunch {
