@@ -7,7 +7,7 @@ use crate::test_environment::TestEnvironment;
 
 /// Runs a hint as a shell does.
 fn run_hint(place: &TestEnvironment, hint: &Value) -> Value {
-    let line = json_text(hint).to_owned();
+    let line = json_text(hint).clone();
     let (program, rest) = line.split_once(' ').unwrap();
     let path = match program {
         "orch" => env!("CARGO_BIN_EXE_orch"),
@@ -74,7 +74,7 @@ fn texts_that_no_option_could_be_are_content() {
     let mut texts = Vec::new();
     for spec in ["--spec", "-x", "- a", "---"] {
         let task = place.orch(&["task", "add", "x", "--full", "--spec", spec]).ok();
-        texts.push(json_text(&task["task"]["spec"]).to_owned());
+        texts.push(json_text(&task["task"]["spec"]).clone());
     }
     assert_eq!(texts, ["--spec", "-x", "- a", "---"]);
 }

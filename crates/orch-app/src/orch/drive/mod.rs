@@ -411,10 +411,10 @@ impl DrivenRuns {
             // Texts and numbers always have a JSON form.
             error = error.with_detail("stuck", serde_json::to_value(stuck).unwrap_or_default());
         }
-        if error.hint.is_none() {
-            if let Some(hint) = remedy_command(driven).or_else(|| next.first().cloned()) {
-                error = error.with_hint(hint);
-            }
+        if error.hint.is_none()
+            && let Some(hint) = remedy_command(driven).or_else(|| next.first().cloned())
+        {
+            error = error.with_hint(hint);
         }
         Err(error.into())
     }

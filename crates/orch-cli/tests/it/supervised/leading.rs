@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use crate::scheduling::json_text;
 use crate::supervised::fixture::{RunningDrive, is_process_alive, send_signal, wait_until};
 use crate::test_environment::TestEnvironment;
-use crate::trees::fixture::open_gate;
+use crate::trees::fixture::{PipeGate, open_gate};
 
 const WORK: &str = "echo $ORCH_TASK > ${ORCH_TASK#r/}.txt; git add .; git commit -qm ${ORCH_TASK#r/}";
 
@@ -162,7 +162,7 @@ fn a_branch_that_others_move_is_noticed_by_who_drives() {
     for is_packed in [false, true] {
         let place = TestEnvironment::with_scripts(&[]);
         let gates = ["first", "second"].map(|name| place.make_gate(name));
-        let waits = gates.each_ref().map(|gate| gate.wait_once_command());
+        let waits = gates.each_ref().map(PipeGate::wait_once_command);
         let tells = "inbox progress here";
         place.add_script_task("a", &format!("{}; {tells}; {}; {tells}; exit 1", waits[0], waits[1]), &[]);
         if is_packed {
