@@ -240,12 +240,8 @@ fn refusal_message(refusal: &Refusal) -> String {
         Refusal::DependencyCycle { path, .. } => cycle_sentence(path),
         Refusal::DependencyExists { task, on } => format!("Task {task} already depends on {on}."),
         Refusal::DependencyNotFound { task, on } => format!("Task {task} does not depend on {on}."),
-        Refusal::AttemptLive { task, attempt } => {
-            format!("Attempt {attempt} at task {task} is live.")
-        }
-        Refusal::RunLive { run, attempt, .. } => {
-            format!("Run {run} has live attempts: {attempt}.")
-        }
+        Refusal::AttemptLive { task, attempt } => format!("Attempt {attempt} at task {task} is live."),
+        Refusal::RunLive { run, attempt, .. } => format!("Run {run} has live attempts: {attempt}."),
         Refusal::AttemptNotFound { task } => format!("Task {task} has no live attempt."),
         Refusal::AttemptNotRejected { attempt, state, last } => {
             not_rejected_sentence(attempt, *state, last.as_ref())
@@ -289,7 +285,7 @@ fn not_rejected_sentence(attempt: &AttemptName, state: AttemptState, last: Optio
 fn refusal_hint(refusal: &Refusal) -> Option<String> {
     Some(match refusal {
         Refusal::InPlan { refusal, .. } => return refusal_hint(refusal),
-        Refusal::Invalid { .. } | Refusal::KeyTwice { .. } => return None,
+        Refusal::Invalid { .. } | Refusal::KeyTwice { .. } | Refusal::RequestNotFound { .. } => return None,
         Refusal::RunNotFound { run: Some(_) } | Refusal::RunAmbiguous { .. } => "orch run list".to_owned(),
         Refusal::RunNotFound { run: None } => "orch run init TITLE".to_owned(),
         Refusal::RunNotOpen { run, status } => match status {
@@ -353,7 +349,6 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
         Refusal::NoQuestion { thread } => format!("inbox send --thread {thread} --body TEXT"),
         Refusal::InboxEmpty { queue } => format!("inbox claim --for {queue} --wait 100s"),
         Refusal::RequestConflict { key } => format!("orch request show {key}"),
-        Refusal::RequestNotFound { .. } => return None,
         Refusal::Tree(refusal) => return tree_error::tree_refusal_hint(refusal),
     })
 }

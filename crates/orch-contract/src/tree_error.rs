@@ -201,12 +201,7 @@ fn release_commands(obstacle: &BranchObstacle) -> Vec<String> {
 pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
     match refusal {
         TreeRefusal::BaseNotFound { revision } => json!({"revision": revision}),
-        TreeRefusal::UnlandedWork { run, parts } => {
-            let (paths, reasons) = split_parts(parts);
-            let next =
-                [format!("orch run rm {run}"), format!("orch run rm {run} --purge --discard-unlanded")];
-            json!({"run": run.as_str(), "paths": paths, "reasons": reasons, "next": next})
-        }
+        TreeRefusal::UnlandedWork { run, parts } => unlanded_details(run, parts),
         TreeRefusal::ChecksWithoutWorktree { unborn } => json!({"repository": unborn}),
         TreeRefusal::BranchNotFound { branch } => json!({"branch": branch}),
         TreeRefusal::WorktreeDirty { thread, tree, files, total } => {
@@ -239,13 +234,10 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
             "commit": commit.as_str(),
             "next": tree_refusal_hint(refusal).into_iter().collect::<Vec<_>>(),
         }),
-        TreeRefusal::MergedWorkMissing { run, branch, task, commit, tip } => json!({
-            "run": run.as_str(),
-            "branch": branch,
-            "task": task.to_string(),
-            "expected": commit.as_str(),
-            "found": tip.as_str(),
-        }),
+        TreeRefusal::MergedWorkMissing { run, branch, task, commit, tip } => {
+            let (task, expected, found) = (task.to_string(), commit.as_str(), tip.as_str());
+            json!({"run": run.as_str(), "branch": branch, "task": task, "expected": expected, "found": found})
+        }
         TreeRefusal::MergeConflict { subject, files } => json!({"subject": subject, "files": files}),
         TreeRefusal::LandConflict { onto, branch, files } => {
             json!({"onto": onto, "branch": branch, "files": files})
@@ -346,6 +338,12 @@ fn problem_details(problem: &TreeProblem) -> Value {
 
 fn list_check_details(checks: &[FailedCheck]) -> Vec<Value> {
     checks.iter().map(check_details).collect()
+}
+
+fn unlanded_details(run: &Slug, parts: &[UnsavedPart]) -> Value {
+    let (paths, reasons) = split_parts(parts);
+    let next = [format!("orch run rm {run}"), format!("orch run rm {run} --purge --discard-unlanded")];
+    json!({"run": run.as_str(), "paths": paths, "reasons": reasons, "next": next})
 }
 
 fn split_parts(parts: &[UnsavedPart]) -> (Vec<&str>, Vec<&str>) {

@@ -23,7 +23,7 @@ use crate::request::{Answer, Reply, Request, RequestKey};
 /// How many runs are read at once.
 const RUNS_PER_PAGE: u32 = 100;
 
-/// The files and folders of a store, for one that lies in a folder with other files.
+/// The files and folders of a store, for one in a folder with other files.
 const STORE_CONTENTS: [&str; 7] =
     ["orch.db", "orch.db-wal", "orch.db-shm", "logs", "meter", "wake", "relays"];
 

@@ -363,10 +363,8 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
             format!("Merge conflict in {subject}: {}.", abbreviated_list(files, files.len()))
         }
         TreeRefusal::LandConflict { onto, branch, files } => {
-            format!(
-                "Merge conflict between {branch} and {onto} in: {}.",
-                abbreviated_list(files, files.len())
-            )
+            let files = abbreviated_list(files, files.len());
+            format!("Merge conflict between {branch} and {onto} in: {files}.")
         }
         TreeRefusal::BranchMoved { message, .. } => message.clone(),
         TreeRefusal::NothingToAdopt { branch, .. } => {

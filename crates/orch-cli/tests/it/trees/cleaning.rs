@@ -41,7 +41,7 @@ fn cleaning_deletes_what_has_landed_and_keeps_the_rest() {
     let cleaned = place.orch(&["clean", "r"]).ok();
     assert_eq!(cleaned["dry_run"], false);
     let left = references(&place);
-    // What is left of the rejected attempt has not landed.
+    // The commit of the rejected attempt has not landed.
     assert!(!left.is_empty() && left.iter().all(|name| name.ends_with("/b.1")), "{left:?}");
     assert_eq!(paths(&cleaned["keeps"], "what"), left);
     assert!(cleaned["keeps"][0]["why"].as_str().unwrap().contains("not landed"), "{cleaned}");
