@@ -95,7 +95,14 @@ pub(crate) fn make_run(session: &mut Session) -> BenchResult<()> {
 /// A plan of so many tasks. Its file would name each task after what it waits for.
 pub(crate) fn make_plan(shape: GraphShape, tasks: usize) -> TaskPlan {
     let planned = (0..tasks).map(|index| planned_task(index, dependencies_of(shape, tasks, index))).collect();
-    TaskPlan { run: RunEdit::default(), tasks: planned, update: false, dry_run: false, done_when: None }
+    TaskPlan {
+        run: RunEdit::default(),
+        tasks: planned,
+        update: false,
+        prune: false,
+        dry_run: false,
+        done_when: None,
+    }
 }
 
 fn dependencies_of(shape: GraphShape, tasks: usize, index: usize) -> Vec<usize> {

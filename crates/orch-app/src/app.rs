@@ -9,21 +9,22 @@ use orch_core::time::Time;
 use orch_git::canonicalize_existing;
 use orch_inbox::clock::{Clock, SystemClock};
 use orch_inbox::session::{OpenOptions, OpenedStore};
-use orch_inbox::show::show_thread;
 use orch_inbox::{Error, Session};
 use orch_process::TrustRecord;
 use orch_process::ownership::FileOwner;
 use orch_process::presence::use_presence_folder;
 use orch_process::trust::{NEW_STORE, TrustedKind, TrustedPath};
 use orch_profile::ProfileRegistry;
-use orch_scheduler::{AttemptSelector, TaskSelector, meter};
-use orch_store::page::PageRequest;
+use orch_scheduler::meter;
 use orch_store::table::run;
 use orch_store::{Fault, StoreLocation, location};
+
+mod selection;
 
 use crate::environment::{self, IsolatedEnvironment, VariableSource};
 use crate::error::AppError;
 use crate::relay::RelayClient;
+use crate::request::RunOrigin;
 use crate::values;
 
 /// The folder beside a store in which processes give signs that they live.
@@ -61,6 +62,8 @@ pub struct App<'a> {
     warnings: Vec<String>,
     /// The run that the request or the environment names, for the meter.
     named_run: Option<Slug>,
+    /// What chose the run.
+    run_origin: Option<RunOrigin>,
 }
 
 /// Returns the current time.
@@ -78,7 +81,16 @@ impl<'a> App<'a> {
         options: CallOptions,
         environment: &'a dyn VariableSource,
     ) -> Self {
-        Self { command, rules, options, environment, session: None, warnings: Vec::new(), named_run: None }
+        Self {
+            command,
+            rules,
+            options,
+            environment,
+            session: None,
+            warnings: Vec::new(),
+            named_run: None,
+            run_origin: None,
+        }
     }
 
     /// Returns a call of the same command in another store, in an environment that names neither store nor agent.
@@ -215,105 +227,6 @@ impl App<'_> {
             return Err(error.with_hint("inbox ask TEXT").into());
         }
         self.calling_agent_or("--as", None)
-    }
-}
-
-/// The run, task, attempt or thread of a request.
-impl App<'_> {
-    /// Returns the run of the option or the environment; without one, the operation finds it or covers all.
-    ///
-    /// # Errors
-    /// The variable holds an invalid name.
-    pub fn resolve_run(&mut self) -> Result<Option<Slug>, AppError> {
-        let run = match &self.options.run {
-            Some(run) => Some(run.clone()),
-            None => self.run_of_environment()?,
-        };
-        self.named_run.clone_from(&run);
-        Ok(run)
-    }
-
-    /// Returns the run that the request names itself, else as [`App::resolve_run`].
-    ///
-    /// # Errors
-    /// The request and the option name different runs, or the variable holds an invalid name.
-    pub fn resolve_run_or(&mut self, named: Option<&Slug>) -> Result<Option<Slug>, AppError> {
-        let Some(named) = named else { return self.resolve_run() };
-        if let Some(option) = self.options.run.as_ref().filter(|option| *option != named) {
-            return Err(AppError::invalid_argument(
-                "--run",
-                format!("Two runs are named, {named} and {option}."),
-            ));
-        }
-        self.named_run = Some(named.clone());
-        Ok(Some(named.clone()))
-    }
-
-    /// Returns the task in the run that it names itself, else in the named one.
-    ///
-    /// # Errors
-    /// Two different runs are named, or the variable holds an invalid name.
-    pub fn resolve_task(&mut self, task: TaskSelector) -> Result<TaskSelector, AppError> {
-        Ok(TaskSelector { run: self.resolve_run_or(task.run.as_ref())?, key: task.key })
-    }
-
-    /// Returns the attempt in the run that it names itself, else in the named one.
-    ///
-    /// # Errors
-    /// Two different runs are named, or the variable holds an invalid name.
-    pub fn resolve_attempt(&mut self, attempt: AttemptSelector) -> Result<AttemptSelector, AppError> {
-        Ok(AttemptSelector { task: self.resolve_task(attempt.task)?, number: attempt.number })
-    }
-
-    /// Returns the named thread, else the one of the environment.
-    ///
-    /// # Errors
-    /// Neither names a thread.
-    pub fn resolve_thread(&self, named: Option<ThreadId>) -> Result<ThreadId, AppError> {
-        match named {
-            Some(thread) => Ok(thread),
-            None => environment_thread(self.environment)?.ok_or_else(missing_thread),
-        }
-    }
-
-    /// Returns the named thread, else the one that the environment names for this agent; a worker asks for no other one.
-    ///
-    /// # Errors
-    /// The variable holds no thread.
-    pub fn own_thread_or(&self, named: Option<ThreadId>, agent: &Slug) -> Result<Option<ThreadId>, AppError> {
-        let is_own =
-            self.environment.variable_text(self.rules.agent_variable)?.as_deref() == Some(agent.as_str());
-        match named {
-            None if is_own => environment_thread(self.environment),
-            named => Ok(named),
-        }
-    }
-
-    /// Refuses what a worker does in the name of others: to its own thread, or to one that it has not sent.
-    ///
-    /// # Errors
-    /// The environment is a worker's, and the thread is not one that it has sent under its own name.
-    pub(crate) fn require_sender(&mut self, thread: ThreadId) -> Result<(), AppError> {
-        let Some(own) = environment_thread(self.environment)? else { return Ok(()) };
-        let worker = self.environment.variable_text(self.rules.agent_variable)?;
-        let caller = self.calling_agent()?;
-        let page = PageRequest { limit: 1, after: None };
-        let is_sender = thread != own
-            && caller.as_ref().is_some_and(|caller| Some(caller.as_str()) == worker.as_deref())
-            && Some(show_thread(self.session()?, thread, &page)?.thread.thread.head.from) == caller;
-        if is_sender {
-            return Ok(());
-        }
-        Err(AppError::not_permitted(&format!(
-            "{} is set, so a worker runs this; {} is for the one who sent the work.",
-            environment::THREAD,
-            self.command
-        )))
-    }
-
-    fn run_of_environment(&self) -> Result<Option<Slug>, AppError> {
-        let name = self.environment.variable_text(environment::RUN)?;
-        name.map(|name| parse_slug_variable(environment::RUN, &name)).transpose()
     }
 }
 

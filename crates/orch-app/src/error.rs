@@ -27,6 +27,8 @@ pub enum RetryAdvice {
     Unchanged,
     /// Repeat it with this option as well.
     WithOption(&'static str),
+    /// Repeat it for one of these runs.
+    WithRun(Vec<String>),
 }
 
 impl AppError {
@@ -77,6 +79,9 @@ impl From<Refusal> for AppError {
     fn from(refusal: Refusal) -> Self {
         let view = Box::new(ErrorView::from_refusal(&refusal));
         let retry = match refusal {
+            Refusal::RunAmbiguous { runs } => {
+                Some(RetryAdvice::WithRun(runs.iter().map(ToString::to_string).collect()))
+            }
             Refusal::InPlan { refusal, .. } if matches!(*refusal, Refusal::TaskExists { .. }) => {
                 Some(RetryAdvice::WithOption("--update"))
             }

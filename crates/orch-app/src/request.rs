@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use orch_contract::ErrorCode;
 use orch_inbox::{Error, Receipt, Response, Session};
+use orch_scheduler::lookup::{FoundBy, take_found_by};
 use orch_store::page::PageRequest;
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
@@ -45,13 +46,53 @@ pub struct Reply<V> {
     pub data: V,
     /// Whether this is the recorded answer of an earlier request with the same request id.
     pub replayed: bool,
+    /// What chose the run, where the request is about one.
+    pub run_from: Option<RunOrigin>,
+}
+
+/// What chose the run of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunOrigin {
+    /// The request names it.
+    Option,
+    /// The variable names it.
+    Environment,
+    /// `orch run use` chose it for this worktree.
+    Worktree,
+    /// It is the only unfinished one.
+    Only,
+    /// It changed last, and none is unfinished.
+    Newest,
+}
+
+impl RunOrigin {
+    /// Returns the name that answers have.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Option => "option",
+            Self::Environment => "environment",
+            Self::Worktree => "worktree",
+            Self::Only => "only",
+            Self::Newest => "newest",
+        }
+    }
+}
+
+impl From<FoundBy> for RunOrigin {
+    fn from(found: FoundBy) -> Self {
+        match found {
+            FoundBy::Only => Self::Only,
+            FoundBy::Newest => Self::Newest,
+        }
+    }
 }
 
 impl<V> Reply<V> {
     /// Returns the answer of a request that was performed now.
     #[must_use]
     pub fn new(data: V) -> Self {
-        Self { data, replayed: false }
+        Self { data, replayed: false, run_from: None }
     }
 }
 
@@ -103,7 +144,8 @@ impl App<'_> {
         };
         let answer = request.perform(self, &RequestKey { keyed });
         self.add_clock_warning();
-        answer
+        let found = take_found_by().map(RunOrigin::from);
+        answer.map(|reply| Reply { run_from: reply.run_from.or(self.run_origin()).or(found), ..reply })
     }
 
     /// Makes a change, or returns the recorded answer of the same request.
@@ -136,7 +178,7 @@ pub(crate) fn change_in_session<T, V: Serialize + DeserializeOwned>(
             let data = serde_json::from_str(&recorded).map_err(|error| {
                 AppError::new(ErrorCode::Internal, format!("The recorded answer cannot be read: {error}."))
             })?;
-            Ok(Reply { data, replayed: true })
+            Ok(Reply { data, replayed: true, run_from: None })
         }
     }
 }

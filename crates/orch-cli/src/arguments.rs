@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use orch_app::Paging;
+use orch_app::orch::task::change::ChangeWords;
 pub use orch_app::values::{
     parse_duration, parse_event_id, parse_lease, parse_list_limit, parse_message_id, parse_percent,
     parse_priority, parse_request_id, parse_slug, parse_thread_id,
 };
+use orch_app::{AppError, Paging, TaskSelector};
 use orch_core::id::Slug;
 use orch_core::limit;
 
+use crate::context::CommandRuntime;
 use crate::respond::RequestedFormat;
 
 /// Options that every command of both programs takes.
@@ -130,6 +132,77 @@ pub(crate) struct ChangeOptions {
     pub(crate) repeatable: RequestIdOption,
     #[command(flatten)]
     pub(crate) detail: DetailOption,
+}
+
+/// The tasks that a change is about.
+#[derive(Args, Debug)]
+pub(crate) struct TaskSelectors {
+    /// The tasks, KEY or RUN/KEY
+    #[arg(value_name = "TASK", required = true, value_parser = orch_app::naming::parse_task)]
+    tasks: Vec<TaskSelector>,
+}
+
+impl TaskSelectors {
+    /// Returns the tasks, each in the run that it names or in the current one.
+    ///
+    /// # Errors
+    /// Two different runs are named, or a variable holds an invalid name.
+    pub(crate) fn resolve(self, context: &mut CommandRuntime<'_>) -> Result<Vec<TaskSelector>, AppError> {
+        self.tasks.into_iter().map(|task| context.app().resolve_task(task)).collect()
+    }
+}
+
+/// The reason of a change.
+#[derive(Args, Debug)]
+pub(crate) struct ReasonOption {
+    /// The reason; `-` reads stdin
+    #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
+    reason: Option<String>,
+    /// Read the reason from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "reason")]
+    reason_file: Option<PathBuf>,
+}
+
+impl ReasonOption {
+    /// Reads the reason.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn read(&self, context: &mut CommandRuntime<'_>) -> Result<Option<String>, AppError> {
+        context.text_source().read_text("--reason", self.reason.as_deref(), self.reason_file.as_deref())
+    }
+}
+
+/// New words for the next worker.
+#[derive(Args, Debug)]
+pub(crate) struct NoteOptions {
+    /// A note for the next worker, added to the spec; `-` reads stdin
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    note: Option<String>,
+    /// A new spec; `-` reads stdin
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    spec: Option<String>,
+    /// Read the new spec from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "spec")]
+    spec_file: Option<PathBuf>,
+}
+
+impl NoteOptions {
+    /// Reads the note and the spec, beside the reason.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub(crate) fn read(
+        &self,
+        reason: &ReasonOption,
+        context: &mut CommandRuntime<'_>,
+    ) -> Result<ChangeWords, AppError> {
+        let reason = reason.read(context)?;
+        let texts = context.text_source();
+        let note = texts.read_text("--note", self.note.as_deref(), None)?;
+        let spec = texts.read_text("--spec", self.spec.as_deref(), self.spec_file.as_deref())?;
+        Ok(ChangeWords { reason, note, spec })
+    }
 }
 
 /// A run named in place, and the request id of its change.

@@ -91,7 +91,10 @@ fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn V
 fn parse_program<P: CliProgram>(arguments: &[OsString]) -> Result<(P, String), EarlyExit> {
     let (matches, command) = usage::parse_quickly(P::quick_parser(), P::full_parser, arguments)?;
     match P::from_arg_matches(&matches) {
-        Ok(program) => Ok((program, command)),
+        Ok(program) => {
+            let alone = P::DEFAULT_COMMAND.filter(|_| command == P::IDENTITY.program);
+            Ok((program, alone.map_or(command, str::to_owned)))
+        }
         Err(error) => {
             let error =
                 ErrorView::new(ErrorCode::Internal, format!("The command line was misread: {error}."));
@@ -168,6 +171,11 @@ fn exit_status(written: WriteOutcome, status: u8) -> u8 {
 /// Adds the hint: the command to repeat, where the error has advice for it, else the help of a wrong request.
 fn attach_hint(failure: AppError, command: &str, arguments: &[OsString]) -> ErrorView {
     let mut error = *failure.view;
+    if let Some(RetryAdvice::WithRun(runs)) = &failure.retry {
+        let texts: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+        let next: Vec<String> = runs.iter().take(RUNS_HINTED).map(|run| with_run(&texts, run)).collect();
+        error = error.with_detail("next", next);
+    }
     if error.hint.is_none() {
         error.hint = match failure.retry {
             Some(retry) => Some(retry_command(arguments, &retry)),
@@ -210,6 +218,16 @@ fn add_folder_option(hint: String, folder: Option<&Path>) -> String {
     }
 }
 
+/// How many runs an error offers.
+const RUNS_HINTED: usize = 10;
+
+/// Returns a command line for one run.
+fn with_run(words: &[&str], run: &str) -> String {
+    let end = words.iter().position(|word| *word == "--").unwrap_or(words.len());
+    let (options, texts) = words.split_at(end);
+    shell::join_words(options.iter().copied().chain(["--run", run]).chain(texts.iter().copied()))
+}
+
 fn retry_command(arguments: &[OsString], again: &RetryAdvice) -> String {
     // The token is a secret, and a hint is printed and logged.
     let texts = arguments.iter().filter_map(|argument| argument.to_str());
@@ -226,6 +244,10 @@ fn retry_command(arguments: &[OsString], again: &RetryAdvice) -> String {
         .collect();
     let cursor = match again {
         RetryAdvice::AfterCursor(cursor) => cursor,
+        RetryAdvice::WithRun(runs) => {
+            let run = runs.first().map_or("RUN", String::as_str);
+            return with_run(&texts, run);
+        }
         RetryAdvice::Unchanged => return shell::join_words(texts),
         RetryAdvice::WithOption(option) => return shell::join_words(texts.into_iter().chain([*option])),
     };

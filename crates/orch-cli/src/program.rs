@@ -13,12 +13,21 @@ pub trait CliProgram: CommandFactory + FromArgMatches {
     /// The program's name and its rules for callers.
     const IDENTITY: ProgramIdentity;
 
+    /// The command that runs when none is named.
+    const DEFAULT_COMMAND: Option<&str> = None;
+
+    /// Arranges the help of the program.
+    #[must_use]
+    fn arrange_help(parser: clap::Command) -> clap::Command {
+        parser
+    }
+
     /// Returns the parser with the options of every command.
     #[must_use]
     fn full_parser() -> clap::Command {
         let mut parser = Self::quick_parser();
         parser.build();
-        parser
+        Self::arrange_help(parser)
     }
 
     /// Returns the parser that builds the options of a command only when it meets the command.

@@ -59,6 +59,7 @@ impl<V: ResponseBody> PrintableReply for Reply<V> {
     fn to_document(&self, command: &str, warnings: &[String]) -> serde_json::Result<String> {
         let mut document = SuccessEnvelope::new(command, &self.data);
         document.replayed = self.replayed;
+        document.run_from = self.run_from.map(|origin| origin.name().to_owned());
         document.warnings = warnings.to_vec();
         serde_json::to_string(&document)
     }
@@ -365,8 +366,12 @@ impl ReplyPrinter {
 pub fn document_size<V: ResponseBody>(command: &str, data: &V, warnings: &[String]) -> usize {
     let mut document = SuccessEnvelope::new(command, data);
     document.warnings = warnings.to_vec();
-    serde_json::to_string(&document).map_or(usize::MAX, |document| escape_document(document).len())
+    serde_json::to_string(&document)
+        .map_or(usize::MAX, |document| escape_document(document).len() + RUN_FROM_BYTES)
 }
+
+/// The length of `"run_from":"environment",`, which a measured answer may still get.
+const RUN_FROM_BYTES: usize = 25;
 
 fn render_reply(answer: &dyn PrintableReply, look: TerminalCapabilities) -> String {
     let mut paper = TextPage::new(TextPainter { colour: look.colour }, look.width, current_time());

@@ -43,7 +43,7 @@ pub fn schema_response(
 /// Print a completion script for a shell
 #[derive(Args, Debug)]
 #[command(
-    after_help = "EXAMPLE:\n  inbox completions bash > ~/.local/share/bash-completion/completions/inbox"
+    after_help = "EXAMPLES:\n  orch completions bash > ~/.local/share/bash-completion/completions/orch\n  inbox completions bash > ~/.local/share/bash-completion/completions/inbox"
 )]
 pub struct CompletionsArgs {
     /// The shell
@@ -61,7 +61,9 @@ pub fn completion_script(args: &CompletionsArgs, mut parser: Command) -> Command
 
 /// Write manual pages into a folder
 #[derive(Args, Debug)]
-#[command(after_help = "EXAMPLE:\n  inbox man /usr/local/share/man/man1")]
+#[command(
+    after_help = "EXAMPLES:\n  orch man /usr/local/share/man/man1\n  inbox man /usr/local/share/man/man1"
+)]
 pub struct ManArgs {
     /// The folder, which must exist
     #[arg(value_name = "DIR")]

@@ -22,6 +22,10 @@ pub struct SuccessEnvelope<T> {
     pub replayed: bool,
     /// The command, without its options.
     pub command: String,
+    /// What chose the run: `option`, `environment`, `worktree` (`orch run use`), `only` (the only unfinished one) or
+    /// `newest` (none is unfinished).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_from: Option<String>,
     /// The data of the command.
     pub data: T,
     /// Warnings, in full sentences.
@@ -38,6 +42,7 @@ impl<T> SuccessEnvelope<T> {
             ok: true,
             replayed: false,
             command: command.to_owned(),
+            run_from: None,
             data,
             warnings: Vec::new(),
         }

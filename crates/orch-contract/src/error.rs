@@ -100,9 +100,10 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
         Refusal::RunExists { .. } => ErrorCode::RunExists,
         Refusal::TaskNotFound { .. } => ErrorCode::TaskNotFound,
         Refusal::TaskExists { .. } | Refusal::KeyTwice { .. } => ErrorCode::TaskExists,
-        Refusal::TaskNotReady { .. } | Refusal::TaskSkipped { .. } | Refusal::NothingToRetry { .. } => {
-            ErrorCode::TaskNotReady
-        }
+        Refusal::TaskNotReady { .. }
+        | Refusal::TaskSkipped { .. }
+        | Refusal::NothingToRetry { .. }
+        | Refusal::NothingToRedo { .. } => ErrorCode::TaskNotReady,
         Refusal::TaskNotBlocked { .. } => ErrorCode::TaskNotBlocked,
         Refusal::TaskFinished { .. } => ErrorCode::TaskFinished,
         Refusal::DependencyCycle { .. } => ErrorCode::DependencyCycle,
@@ -205,6 +206,31 @@ fn useless_details(run: &Slug, reason: PauseReason, options: &[&str]) -> Value {
     json!({"run": run.as_str(), "state": RunStatus::Paused.name(), "reason": reason.name(), "next": next})
 }
 
+/// What can be retried.
+const RETRIABLE: &str = "failed and cancelled tasks can be retried";
+
+/// What can be done again.
+const REDOABLE: &str = "a done task can be done again by another";
+
+/// Returns the command that leads a task to another try, or explains it.
+fn repeat_hint(task: &TaskName, state: TaskState) -> String {
+    let verb = if matches!(state, TaskState::Failed | TaskState::Cancelled) { "task retry" } else { "why" };
+    format!("orch {verb} {task}")
+}
+
+/// Returns the command that repairs or explains why a task is skipped.
+fn skipped_hint(task: &TaskName, cause: &[Slug], root: Option<&Slug>) -> String {
+    match (root, cause.first()) {
+        (Some(root), _) => format!("orch task retry {}/{root}", task.run),
+        (None, Some(key)) => format!("orch why {}/{key}", task.run),
+        (None, None) => format!("orch why {task}"),
+    }
+}
+
+fn ambiguity_sentence(runs: &[Slug]) -> String {
+    format!("Several runs are unfinished ({}); choose one with --run, or by `orch run use`.", list_keys(runs))
+}
+
 /// Returns the message, a full sentence.
 fn refusal_message(refusal: &Refusal) -> String {
     match refusal {
@@ -212,9 +238,7 @@ fn refusal_message(refusal: &Refusal) -> String {
         Refusal::Invalid { argument, problem } => format!("{argument} {problem}."),
         Refusal::RunNotFound { run: Some(run) } => format!("Run {run} not found."),
         Refusal::RunNotFound { run: None } => "The store has no runs.".to_owned(),
-        Refusal::RunAmbiguous { runs } => {
-            format!("Several runs are open ({}); choose one with --run.", list_keys(runs))
-        }
+        Refusal::RunAmbiguous { runs } => ambiguity_sentence(runs),
         Refusal::RunNotOpen { run, status } => format!("Run {run} is {}.", status.name()),
         Refusal::ResumeUseless { run, reason, .. } => {
             format!("Run {run} would be paused again at once: {}", useless_cause(*reason))
@@ -234,8 +258,9 @@ fn refusal_message(refusal: &Refusal) -> String {
             let from = root.clone().map_or_else(|| cause.clone(), |root| vec![root]);
             format!("Task {task} is skipped because of {}; retry that instead.", list_keys(&from))
         }
-        Refusal::NothingToRetry { task, state } => {
-            format!("Task {task} is {}; only failed and cancelled tasks can be retried.", state.name())
+        Refusal::NothingToRetry { task, state } | Refusal::NothingToRedo { task, state } => {
+            let what = if matches!(refusal, Refusal::NothingToRedo { .. }) { REDOABLE } else { RETRIABLE };
+            format!("Task {task} is {}; only {what}.", state.name())
         }
         Refusal::DependencyCycle { path, .. } => cycle_sentence(path),
         Refusal::DependencyExists { task, on } => format!("Task {task} already depends on {on}."),
@@ -285,8 +310,11 @@ fn not_rejected_sentence(attempt: &AttemptName, state: AttemptState, last: Optio
 fn refusal_hint(refusal: &Refusal) -> Option<String> {
     Some(match refusal {
         Refusal::InPlan { refusal, .. } => return refusal_hint(refusal),
-        Refusal::Invalid { .. } | Refusal::KeyTwice { .. } | Refusal::RequestNotFound { .. } => return None,
-        Refusal::RunNotFound { run: Some(_) } | Refusal::RunAmbiguous { .. } => "orch run list".to_owned(),
+        Refusal::Invalid { .. }
+        | Refusal::KeyTwice { .. }
+        | Refusal::RequestNotFound { .. }
+        | Refusal::RunAmbiguous { .. } => return None,
+        Refusal::RunNotFound { run: Some(_) } => "orch run list".to_owned(),
         Refusal::RunNotFound { run: None } => "orch run init TITLE".to_owned(),
         Refusal::RunNotOpen { run, status } => match status {
             RunStatus::Paused => format!("orch run resume {run}"),
@@ -313,12 +341,10 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
             TaskState::Failed | TaskState::Cancelled => format!("orch task retry {task}"),
             _ => format!("orch task show {task}"),
         },
-        Refusal::TaskSkipped { task, cause, root } => match (root, cause.first()) {
-            (Some(root), _) => format!("orch task retry {}/{root}", task.run),
-            (None, Some(key)) => format!("orch why {}/{key}", task.run),
-            (None, None) => format!("orch why {task}"),
-        },
-        Refusal::NothingToRetry { task, .. } => format!("orch why {task}"),
+        Refusal::TaskSkipped { task, cause, root } => skipped_hint(task, cause, root.as_ref()),
+        Refusal::NothingToRetry { task, state } | Refusal::NothingToRedo { task, state } => {
+            repeat_hint(task, *state)
+        }
         Refusal::DependencyCycle { run, path } => match (run, path.as_slice()) {
             // The edge that closes the cycle was not added; the first of the others can be removed.
             (Some(run), [_, task, on, ..]) => format!("orch dep rm {run}/{task} {on}"),
@@ -374,7 +400,8 @@ fn refusal_details(refusal: &Refusal) -> Value {
         }
         Refusal::TaskNotBlocked { task, state }
         | Refusal::TaskFinished { task, state }
-        | Refusal::NothingToRetry { task, state } => {
+        | Refusal::NothingToRetry { task, state }
+        | Refusal::NothingToRedo { task, state } => {
             json!({"task": task.to_string(), "state": state.name()})
         }
         Refusal::TaskSkipped { task, cause, root } => {

@@ -54,6 +54,8 @@ reason_codes! {
     Live = "live";
     /// It failed recently and waits for its retry delay.
     Backoff = "backoff";
+    /// The lead holds it back.
+    Held = "held";
     /// The run is paused.
     RunPaused = "run_paused";
     /// Others moved the run's branch.
@@ -104,6 +106,7 @@ impl ReasonView {
                 format!("It failed and can be retried from {}.", UtcTimestamp(*until)),
                 None,
             ),
+            core::NotReadyReason::Held => Self::held_reason(task),
             core::NotReadyReason::RunPaused { run, reason } => Self::paused_reason(run, *reason),
             core::NotReadyReason::OffBranch { commit, paused } => {
                 Self::off_branch_reason(commit, *paused, &task.run)
@@ -180,6 +183,10 @@ impl ReasonView {
         };
         let next = format!("orch profile {verb} {}", cooldown.profile);
         (ReasonCode::ProfileUnavailable, cooldown_message(cooldown), Some(next))
+    }
+
+    fn held_reason(task: &TaskName) -> (ReasonCode, String, Option<String>) {
+        (ReasonCode::Held, "It is held back.".to_owned(), Some(format!("orch task unhold {task}")))
     }
 
     /// Describes a pause, with the command that ends it.

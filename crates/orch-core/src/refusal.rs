@@ -33,6 +33,8 @@ pub enum NotReadyReason {
         /// When it may be dispatched again.
         until: Time,
     },
+    /// The lead holds it back.
+    Held,
     /// The run is paused.
     RunPaused {
         /// Its name.
@@ -276,6 +278,13 @@ pub enum Refusal {
     },
     /// The task is not finished, so that it cannot be retried.
     NothingToRetry {
+        /// The task.
+        task: TaskName,
+        /// Its state.
+        state: TaskState,
+    },
+    /// The task is not done, so that nothing can be done again.
+    NothingToRedo {
         /// The task.
         task: TaskName,
         /// Its state.

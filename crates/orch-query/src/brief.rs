@@ -26,6 +26,8 @@ pub struct LeadBrief {
     pub stuck_total: u64,
     /// The processes that work on the run.
     pub processes: ProcessList,
+    /// The profiles of the workers that were started last, the newest first.
+    pub profiles: Vec<String>,
     /// The newest event that the brief covers.
     pub cursor: EventId,
 }
@@ -45,6 +47,7 @@ pub fn load_lead_brief(session: &mut Session, run: Option<&Slug>) -> Result<Lead
     let page = PageRequest { limit: SHOWN, after: None };
     let blocked = blocked::list_blockers(session, Some(&name), &page)?;
     let processes = ps::list_processes(session, Some(&name))?;
+    let profiles = ps::load_driving(session, &name)?.profiles;
     let (operations, stuck, stuck_total) = (blocked.operations, blocked.stuck, blocked.stuck_total);
-    Ok(LeadBrief { status, operations, stuck, stuck_total, processes, cursor })
+    Ok(LeadBrief { status, operations, stuck, stuck_total, processes, profiles, cursor })
 }

@@ -39,6 +39,38 @@ pub fn list_events(session: &mut Session, request: &EventsRequest) -> Result<Res
     })
 }
 
+/// Lists the newest events, oldest first.
+///
+/// # Errors
+/// The run or task does not exist.
+pub fn list_newest_events(
+    session: &mut Session,
+    request: &EventsRequest,
+) -> Result<ResultPage<Event>, Error> {
+    read_fresh(session, |tx, _| {
+        let limit = request.limit;
+        let (mut events, mut total) = (Vec::new(), 0);
+        if let Some(task) = &request.task {
+            let task = lookup::find_task(tx, task)?;
+            events = event::list_newest_by_task(tx, task.id, limit)?;
+            total = event::count_of_task(tx, task.id, EventId(0))?;
+        } else {
+            for run in lookup::find_runs(tx, request.run.as_ref())? {
+                events.extend(event::list_newest_by_run(tx, run.id, limit)?);
+                total += event::count_of_run(tx, run.id, EventId(0))?;
+            }
+            if request.run.is_none() {
+                events.extend(event::list_newest_without_run(tx, limit)?);
+                total += event::count_of_no_run(tx, EventId(0))?;
+            }
+        }
+        events.sort_by_key(|event| event.id);
+        let surplus = events.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+        events.drain(..surplus);
+        Ok(ResultPage { items: events, total: u64::try_from(total).unwrap_or(0), next: None })
+    })
+}
+
 /// Waits for events, for `--follow`; returns an empty list at the timeout.
 ///
 /// # Errors

@@ -109,6 +109,31 @@ pub fn list_workers(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<
     Ok(rows.into_iter().map(describe).collect())
 }
 
+/// How many of the newest workers tell which profiles were used last.
+const LAST_WORKERS: u32 = 20;
+
+/// What drives a run: whether a supervisor is alive, and the profiles of the workers that were started last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunDriving {
+    /// A supervisor on this host drives it.
+    pub driven: bool,
+    /// The profiles, the newest first.
+    pub profiles: Vec<String>,
+}
+
+/// Returns what drives a run.
+///
+/// # Errors
+/// The run does not exist.
+pub fn load_driving(session: &mut Session, run: &Slug) -> Result<RunDriving, Error> {
+    session.query(|tx| {
+        let run = lookup::find_run(tx, Some(run))?.id;
+        let driven = list_supervisors(tx, Some(run))?.iter().any(|one| one.alive == Some(true));
+        let profiles = if driven { Vec::new() } else { worker::last_profiles(tx, LAST_WORKERS)? };
+        Ok(RunDriving { driven, profiles })
+    })
+}
+
 fn list_supervisors(tx: &mut Transaction<'_>, only: Option<RunId>) -> Result<Vec<SupervisorProcess>, Error> {
     let mut shown = Vec::new();
     for row in supervisor::list_all(tx)? {

@@ -131,11 +131,38 @@ pub fn dispatch_all_ready(
     who: &Slug,
     request: &DispatchAllRequest,
 ) -> Result<Response<DispatchAllOutcome>, Error> {
+    dispatch_selected(session, receipt, who, request, &[])
+}
+
+/// Dispatches the named tasks; those that are not ready are refused one by one.
+///
+/// # Errors
+/// A task does not exist.
+pub fn dispatch_named(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, DispatchAllOutcome>>,
+    who: &Slug,
+    tasks: &[TaskSelector],
+    to: &[Slug],
+) -> Result<Response<DispatchAllOutcome>, Error> {
+    let limit = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
+    let request = DispatchAllRequest { run: None, to: to.to_vec(), limit };
+    dispatch_selected(session, receipt, who, &request, tasks)
+}
+
+/// Dispatches the named tasks, or else the ready ones.
+fn dispatch_selected(
+    session: &mut Session,
+    receipt: Option<&Receipt<'_, DispatchAllOutcome>>,
+    who: &Slug,
+    request: &DispatchAllRequest,
+    named: &[TaskSelector],
+) -> Result<Response<DispatchAllOutcome>, Error> {
     let mut bases = AttemptBases::default();
     if session.is_new_request(receipt)? {
         bases = AttemptBases::find_for_tasks(session, |tx, now| {
-            let runs = open_runs(tx, request)?;
-            let candidates = dispatch_candidates(tx, &runs, request, now)?;
+            let runs = open_runs(tx, request, named)?;
+            let candidates = dispatch_candidates(tx, &runs, request, named, now)?;
             Ok(runs
                 .into_iter()
                 .map(|run| {
@@ -150,7 +177,7 @@ pub fn dispatch_all_ready(
     Operation::by_lead(receipt, who).run_with_effects(
         session,
         |unit| {
-            let (intents, refusals) = create_attempts(unit, request, &bases)?;
+            let (intents, refusals) = create_attempts(unit, request, named, &bases)?;
             if !intents.iter().all(DispatchIntent::is_sent) {
                 refused.replace(refusals);
                 return Ok(RequestDecision::Pending(DispatchIntents(intents)));
@@ -267,12 +294,13 @@ impl RequestIntent for DispatchIntents {
 fn create_attempts(
     unit: &mut UnitOfWork<'_, '_>,
     request: &DispatchAllRequest,
+    named: &[TaskSelector],
     bases: &AttemptBases,
 ) -> Result<(Vec<DispatchIntent>, Vec<(TaskName, Error)>), Error> {
-    let runs = open_runs(unit.tx, request)?;
-    let mut intents = find_interrupted_attempts(unit, request)?;
+    let runs = open_runs(unit.tx, request, named)?;
+    let mut intents = if named.is_empty() { find_interrupted_attempts(unit, request)? } else { Vec::new() };
     let mut agents = AgentLoads::new(unit.tx, &request.to)?;
-    let tasks = dispatch_candidates(unit.tx, &runs, request, unit.now)?;
+    let tasks = dispatch_candidates(unit.tx, &runs, request, named, unit.now)?;
     let mut factory = AttemptFactory::new(bases, &tasks);
     let (mut full, mut refused) = (BTreeSet::new(), Vec::new());
     for task in &tasks {
@@ -387,7 +415,21 @@ fn finish_dispatch(
 }
 
 /// The requested runs that are open.
-fn open_runs(tx: &mut Transaction<'_>, request: &DispatchAllRequest) -> Result<Vec<Run>, Error> {
+fn open_runs(
+    tx: &mut Transaction<'_>,
+    request: &DispatchAllRequest,
+    named: &[TaskSelector],
+) -> Result<Vec<Run>, Error> {
+    if !named.is_empty() {
+        let mut runs: Vec<Run> = Vec::new();
+        for task in named {
+            let run = lookup::find_run(tx, task.run.as_ref())?;
+            if !runs.iter().any(|known| known.id == run.id) {
+                runs.push(run);
+            }
+        }
+        return Ok(runs);
+    }
     let mut runs = lookup::find_runs(tx, request.run.as_ref())?;
     runs.retain(|run| run.state.status() == RunStatus::Open);
     Ok(runs)
@@ -400,8 +442,19 @@ fn dispatch_candidates(
     tx: &mut Transaction<'_>,
     runs: &[Run],
     request: &DispatchAllRequest,
+    named: &[TaskSelector],
     now: Time,
 ) -> Result<Vec<Task>, Error> {
+    if !named.is_empty() {
+        let mut tasks: Vec<Task> = Vec::with_capacity(named.len());
+        for task in named {
+            let task = lookup::find_task(tx, task)?;
+            if !tasks.iter().any(|known| known.id == task.id) {
+                tasks.push(task);
+            }
+        }
+        return Ok(tasks);
+    }
     let wanted = request.limit.saturating_add(if request.limit == 0 { 0 } else { limit::LIST_DEFAULT });
     let mut tasks = Vec::new();
     for run in runs {

@@ -21,8 +21,14 @@ pub fn find_run(tx: &mut Transaction<'_>, name: Option<&Slug>) -> Result<Run, Er
         None => {
             let mut unfinished = run::list_unfinished(tx)?;
             match unfinished.len() {
-                0 => run::load_last_changed(tx)?,
-                1 => Some(unfinished.remove(0)),
+                0 => {
+                    FOUND_BY.set(Some(FoundBy::Newest));
+                    run::load_last_changed(tx)?
+                }
+                1 => {
+                    FOUND_BY.set(Some(FoundBy::Only));
+                    Some(unfinished.remove(0))
+                }
                 _ => {
                     let runs = unfinished.into_iter().map(|run| run.name).collect();
                     return Err(Refusal::RunAmbiguous { runs }.into());
@@ -35,7 +41,23 @@ pub fn find_run(tx: &mut Transaction<'_>, name: Option<&Slug>) -> Result<Run, Er
     Ok(found)
 }
 
+/// How a run without a name was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundBy {
+    /// It is the only unfinished one.
+    Only,
+    /// It changed last, and none is unfinished.
+    Newest,
+}
+
+/// Returns how this thread last found a run without a name, and forgets it.
+pub fn take_found_by() -> Option<FoundBy> {
+    FOUND_BY.take()
+}
+
 thread_local! {
+    /// How this thread last found a run without a name.
+    static FOUND_BY: Cell<Option<FoundBy>> = const { Cell::new(None) };
     /// The last run that this thread found, for the meter.
     static FOUND_RUN: Cell<Option<Slug>> = const { Cell::new(None) };
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use orch_core::dependency::{CounterDelta, rank_before};
 use orch_core::graph::layout_graph;
 use orch_core::id::{Slug, TaskId, TaskName};
+use orch_core::limit;
 use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_core::run::{DoneWhen, Run, RunEdit, decide as run_decide};
 use orch_core::task::{NewTask, Task, TaskEdit, TaskState, TaskText, decide as task_decide, dedupe_labels};
@@ -15,6 +16,7 @@ use crate::graph_edit::GraphPlacement;
 use crate::operation::Operation;
 use crate::run::apply_run_edit;
 use crate::task::edit::apply_task_edit;
+use crate::task_end::cancel_task;
 use crate::unit_of_work::UnitOfWork;
 use crate::{TaskOverview, lookup};
 use orch_inbox::{Error, Receipt, Response, Session};
@@ -30,6 +32,8 @@ pub struct TaskPlan {
     pub tasks: Vec<PlannedTask>,
     /// Whether existing tasks are changed; otherwise they are refused.
     pub update: bool,
+    /// Whether tasks of the run that the plan lacks are cancelled.
+    pub prune: bool,
     /// Whether the plan is only tried.
     pub dry_run: bool,
 }
@@ -60,8 +64,61 @@ pub struct PlanOutcome {
     pub levels: u32,
     /// How many of the plan's tasks are ready.
     pub ready: u64,
+    /// How many tasks were cancelled because the plan lacks them.
+    pub pruned: u64,
     /// The first 20 tasks of the plan.
     pub tasks: Vec<TaskOverview>,
+    /// The first changes, in the order of the plan; cancelled tasks last.
+    pub changes: Vec<PlanChange>,
+    /// What the plan wants and what was left out.
+    pub left: Vec<PlanRemainder>,
+    /// How many tasks were left out.
+    pub left_total: u64,
+}
+
+/// A change that a plan makes to a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanChange {
+    /// The task.
+    pub task: TaskName,
+    /// The change.
+    pub kind: PlanChangeKind,
+    /// The fields that change.
+    pub fields: Vec<&'static str>,
+}
+
+/// The kinds of changes that a plan makes to tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanChangeKind {
+    /// The task is new.
+    Add,
+    /// The task changes.
+    Edit,
+    /// The plan lacks the task, and it is cancelled.
+    Cancel,
+}
+
+impl PlanChangeKind {
+    /// Returns the name of the kind.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Edit => "edit",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// A task that is not as the plan wants it, because its state forbids the change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanRemainder {
+    /// The task.
+    pub task: TaskName,
+    /// Its state.
+    pub state: TaskState,
+    /// The fields that differ; empty where the plan lacks the task.
+    pub fields: Vec<&'static str>,
 }
 
 /// Adds a plan.
@@ -82,6 +139,24 @@ pub fn add_plan(
 
 /// How many tasks the outcome shows.
 const SHOWN: usize = 20;
+
+/// How many changes and remainders the outcome lists.
+const LISTED: usize = limit::LIST_DEFAULT as usize;
+
+impl PlanOutcome {
+    fn list_change(&mut self, task: TaskName, kind: PlanChangeKind, fields: Vec<&'static str>) {
+        if self.changes.len() < LISTED {
+            self.changes.push(PlanChange { task, kind, fields });
+        }
+    }
+
+    fn list_remainder(&mut self, task: &Task, fields: Vec<&'static str>) {
+        self.left_total += 1;
+        if self.left.len() < LISTED {
+            self.left.push(PlanRemainder { task: task.name.clone(), state: task.state, fields });
+        }
+    }
+}
 
 /// Adds and changes the tasks of a plan.
 fn apply_plan(
@@ -108,10 +183,17 @@ fn apply_plan(
         dependencies: 0,
         levels: resolved.count_levels(plan).unwrap_or(levels.levels),
         ready: 0,
+        pruned: 0,
         tasks: Vec::new(),
+        changes: Vec::new(),
+        left: Vec::new(),
+        left_total: 0,
     };
     add_new_tasks(unit, &run, plan, &resolved, &levels.ranks, &mut ids, &mut planned)?;
     update_existing_tasks(unit, &run, plan, &resolved, &mut planned)?;
+    if plan.prune {
+        cancel_missing_tasks(unit, &run, &resolved, &mut planned)?;
+    }
     let ids: Vec<TaskId> = ids.into_iter().flatten().collect();
     // Changes of existing tasks may have moved others.
     if resolved.there.iter().any(Option::is_some) {
@@ -263,6 +345,8 @@ fn add_new_tasks(
         ids[index] =
             Some(graph_edit::insert_task(unit, run, &resolved.keys[index], &new.task, placements[index])?);
         planned.added += 1;
+        let name = TaskName { run: run.name.clone(), key: resolved.keys[index].clone() };
+        planned.list_change(name, PlanChangeKind::Add, Vec::new());
         planned.ready += u64::from(placements[index].initial_state() == TaskState::Ready);
     }
     insert_edges(unit, resolved, ranks, ids, planned)
@@ -344,49 +428,128 @@ fn update_existing_tasks(
     for (task, key) in dependency::dependency_keys_many(unit.tx, &existing)? {
         dependencies.entry(task).or_default().push(key);
     }
+    let mut updates = Vec::new();
     for (wanted, before) in plan.tasks.iter().zip(&resolved.there) {
         let Some(before) = before else { continue };
-        if task_decide::require_rewirable(before).is_err() {
-            continue;
-        }
         let text = texts.get(&before.id).cloned().unwrap_or_default();
         let present = dependencies.remove(&before.id).unwrap_or_default();
-        let changed = update_task(unit, run, wanted, (before, &text, &present), planned)?;
-        planned.changed += u64::from(changed);
+        let update = TaskUpdate::find(wanted, before, &text, &present);
+        let fields = update.fields();
+        if fields.is_empty() {
+            continue;
+        }
+        if task_decide::require_rewirable(before).is_err() {
+            planned.list_remainder(before, fields);
+            continue;
+        }
+        planned.changed += 1;
+        planned.list_change(before.name.clone(), PlanChangeKind::Edit, fields);
+        updates.push(update);
+    }
+    // Dependencies that go away make room for those that come: the order of the plan's lines does not matter.
+    for update in &updates {
+        update.edit_and_remove(unit, run)?;
+    }
+    for update in &updates {
+        planned.dependencies += update.add(unit, run)?;
     }
     Ok(())
 }
 
-/// Changes an existing task to what a plan wants; returns whether anything differed.
-fn update_task(
+/// What a plan changes in an existing task.
+struct TaskUpdate<'a> {
+    wanted: &'a PlannedTask,
+    before: &'a Task,
+    edit: TaskEdit,
+    removed: Vec<Slug>,
+    added: Vec<Slug>,
+}
+
+impl<'a> TaskUpdate<'a> {
+    fn find(wanted: &'a PlannedTask, before: &'a Task, text: &TaskText, present: &[Slug]) -> Self {
+        let missing_in = |keys: &[Slug], others: &[Slug]| {
+            keys.iter().filter(|key| !others.contains(key)).cloned().collect::<Vec<Slug>>()
+        };
+        let (mut removed, mut added) = (Vec::new(), Vec::new());
+        if wanted.names_after {
+            removed = missing_in(present, &wanted.task.after);
+            added = missing_in(&wanted.task.after, present);
+        }
+        Self { wanted, before, edit: changed_fields(before, text, &wanted.named), removed, added }
+    }
+
+    /// Returns the names of the fields that change.
+    fn fields(&self) -> Vec<&'static str> {
+        let edit = &self.edit;
+        let changes = [
+            ("title", edit.title.is_some()),
+            ("spec", edit.spec.is_some()),
+            ("after", !self.removed.is_empty() || !self.added.is_empty()),
+            ("priority", edit.priority.is_some()),
+            ("accept", edit.accept.is_some()),
+            ("verify", edit.verify.is_some()),
+            ("labels", edit.labels.is_some()),
+            ("agent", edit.agent.is_some()),
+            ("max_attempts", edit.max_attempts.is_some()),
+            ("allow_empty", edit.allow_empty.is_some()),
+        ];
+        changes.into_iter().filter(|(_, changes)| *changes).map(|(name, _)| name).collect()
+    }
+
+    fn edit_and_remove(&self, unit: &mut UnitOfWork<'_, '_>, run: &Run) -> Result<(), Error> {
+        if !self.edit.is_empty() {
+            apply_task_edit(unit, self.before, &self.edit)
+                .map_err(|error| locate_refusal(self.wanted, "key", error))?;
+        }
+        for removed in &self.removed {
+            graph_edit::remove_edge(unit, self.before.id, run, removed)
+                .map_err(|error| locate_refusal(self.wanted, "after", error))?;
+        }
+        Ok(())
+    }
+
+    /// Adds the new dependencies, and returns their number.
+    fn add(&self, unit: &mut UnitOfWork<'_, '_>, run: &Run) -> Result<u64, Error> {
+        if !self.added.is_empty() {
+            graph_edit::add_edges(unit, self.before.id, run, &self.added)
+                .map_err(|error| locate_refusal(self.wanted, "after", error))?;
+        }
+        Ok(self.added.len() as u64)
+    }
+}
+
+/// How many tasks are looked at in one statement.
+const PRUNE_PAGE: u32 = 1_000;
+
+/// Cancels the tasks that the plan lacks, except those that are live or finished.
+fn cancel_missing_tasks(
     unit: &mut UnitOfWork<'_, '_>,
     run: &Run,
-    wanted: &PlannedTask,
-    (before, text, present): (&Task, &TaskText, &[Slug]),
+    resolved: &ResolvedPlan,
     planned: &mut PlanOutcome,
-) -> Result<bool, Error> {
-    let mut changed = false;
-    let edit = changed_fields(before, text, &wanted.named);
-    if !edit.is_empty() {
-        apply_task_edit(unit, before, &edit).map_err(|error| locate_refusal(wanted, "key", error))?;
-        changed = true;
+) -> Result<(), Error> {
+    let kept: HashSet<&Slug> = resolved.keys.iter().collect();
+    let mut after = TaskId(0);
+    loop {
+        let page = task::list(unit.tx, run.id, after, PRUNE_PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        for missing in page.iter().filter(|task| !kept.contains(&task.name.key)) {
+            match missing.state {
+                TaskState::Waiting | TaskState::Ready | TaskState::Skipped => {
+                    cancel_task(unit, missing.id, "the plan no longer has it")?;
+                    planned.pruned += 1;
+                    planned.list_change(missing.name.clone(), PlanChangeKind::Cancel, Vec::new());
+                }
+                TaskState::Done | TaskState::Cancelled => {}
+                TaskState::Dispatched
+                | TaskState::Running
+                | TaskState::Blocked
+                | TaskState::Reported
+                | TaskState::Failed => planned.list_remainder(missing, Vec::new()),
+            }
+        }
     }
-    if !wanted.names_after {
-        return Ok(changed);
-    }
-    for removed in present.iter().filter(|key| !wanted.task.after.contains(key)) {
-        graph_edit::remove_edge(unit, before.id, run, removed)
-            .map_err(|error| locate_refusal(wanted, "after", error))?;
-        changed = true;
-    }
-    let added: Vec<Slug> = wanted.task.after.iter().filter(|key| !present.contains(key)).cloned().collect();
-    if !added.is_empty() {
-        graph_edit::add_edges(unit, before.id, run, &added)
-            .map_err(|error| locate_refusal(wanted, "after", error))?;
-        planned.dependencies += added.len() as u64;
-        changed = true;
-    }
-    Ok(changed)
 }
 
 /// Returns the fields of an edit that differ from the task.

@@ -3,11 +3,11 @@
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::event::EventKind;
 use orch_core::id::Slug;
-use orch_core::task::decide;
+use orch_core::task::{Task, decide};
 
 use crate::operation::Operation;
 use crate::task_end::end_attempt;
-use crate::unit_of_work::TransitionEvent;
+use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use crate::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::{Error, Receipt, Response, Session};
 
@@ -24,16 +24,26 @@ pub fn recall_attempt(
 ) -> Result<Response<TaskOverview>, Error> {
     Operation::by_lead(receipt, who).run(session, |unit| {
         let before = lookup::find_task(unit.tx, task)?;
-        let status = unit.load_run(before.run)?.state.status();
-        let after = decide::recall_attempt(&before, status, unit.now)?;
-        let reason = reason.filter(|reason| !reason.is_empty()).unwrap_or("the lead recalled it");
-        let ended = end_attempt(unit, &before, AttemptEvent::Recall, reason)?;
-        let event = TransitionEvent {
-            thread: ended.and_then(|attempt| attempt.thread),
-            data: vec![("reason", reason.into())],
-            ..TransitionEvent::without_data(EventKind::Recalled, "the lead recalled it")
-        };
-        unit.apply_transition(&before, &after, event)?;
+        let after = recall_task(unit, &before, reason)?;
         lookup::task_overview(unit.tx, after)
     })
+}
+
+/// Ends the live attempt of a task without counting it.
+pub(crate) fn recall_task(
+    unit: &mut UnitOfWork<'_, '_>,
+    before: &Task,
+    reason: Option<&str>,
+) -> Result<Task, Error> {
+    let status = unit.load_run(before.run)?.state.status();
+    let after = decide::recall_attempt(before, status, unit.now)?;
+    let reason = reason.filter(|reason| !reason.is_empty()).unwrap_or("the lead recalled it");
+    let ended = end_attempt(unit, before, AttemptEvent::Recall, reason)?;
+    let event = TransitionEvent {
+        thread: ended.and_then(|attempt| attempt.thread),
+        data: vec![("reason", reason.into())],
+        ..TransitionEvent::without_data(EventKind::Recalled, "the lead recalled it")
+    };
+    unit.apply_transition(before, &after, event)?;
+    Ok(after)
 }

@@ -64,9 +64,9 @@ const SOUND: &[&str] = &[
     "INSERT INTO message (id, thread_id, from_agent, to_agent, kind, created_at, body) VALUES
         (11, 11, 'lead', 'w', 'work', 1, ''), (12, 11, 'w', 'lead', 'result', 1, 'x'), (13, 12, 'lead', 'w', 'work', 1, '')",
     "INSERT INTO worktree VALUES
-        (11, 2, 'present', '/q.orch/q/f.1', 'orch/q/f.1', 'c0', 0, 'c1', 'c1', NULL, 0, NULL, 1, 0),
-        (12, 2, 'present', '/q.orch/q/g.1', 'orch/q/g.1', 'c0', 0, NULL, NULL, NULL, 0, NULL, 1, 0),
-        (13, 2, 'planned', '/q.orch/q/h.1', 'orch/q/h.1', 'c1', 0, NULL, NULL, NULL, 1, NULL, 1, 0)",
+        (11, 2, 'present', '/q.orch/q/f.1', 'orch/q/f.1', 'c0', 0, 'c1', 'c1', NULL, 0, NULL, 1, 0, NULL),
+        (12, 2, 'present', '/q.orch/q/g.1', 'orch/q/g.1', 'c0', 0, NULL, NULL, NULL, 0, NULL, 1, 0, NULL),
+        (13, 2, 'planned', '/q.orch/q/h.1', 'orch/q/h.1', 'c1', 0, NULL, NULL, NULL, 1, NULL, 1, 0, NULL)",
     "INSERT INTO thread_condition VALUES
         (11, '/q.orch/q/f.1', 'orch/q/f.1', 'c0', 1, 'c1', NULL),
         (12, '/q.orch/q/g.1', 'orch/q/g.1', 'c0', 1, NULL, NULL)",

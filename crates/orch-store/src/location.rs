@@ -144,10 +144,51 @@ fn parse_location(named: &str, folder: &Path) -> Result<StoreLocation, Fault> {
     Ok(StoreLocation::Sqlite(if is_folder { path.join(FILE) } else { path }))
 }
 
+/// The name of the file that holds the current run of a worktree.
+const CURRENT_RUN_FILE: &str = "orch-run";
+
+/// Returns the file that holds the current run of the worktree, or of the folder with the nearest `.orch/`.
+fn current_run_file(folder: &Path) -> Option<PathBuf> {
+    if let Some(repository) = EnclosingRepository::find(folder) {
+        return Some(repository.git.join(CURRENT_RUN_FILE));
+    }
+    let mut stores = folder.ancestors().map(|ancestor| ancestor.join(FOLDER));
+    stores.find(|store| store.is_dir()).map(|store| store.join(CURRENT_RUN_FILE))
+}
+
+/// Returns the name of the run that was chosen in this worktree for a store.
+#[must_use]
+pub fn read_current_run(folder: &Path, store: &str) -> Option<String> {
+    let text = read_git_file(&current_run_file(folder)?)?;
+    let (run, of_store) = text.split_once('\n')?;
+    (of_store.trim_end() == store).then(|| run.to_owned())
+}
+
+/// Records the current run of this worktree for a store, or forgets it.
+///
+/// # Errors
+/// The folder belongs to no repository and has no `.orch/`, or the file cannot be written.
+pub fn write_current_run(folder: &Path, store: &str, run: Option<&str>) -> Result<(), Fault> {
+    let not_found = || Fault::NotFound { searched: folder.to_owned() };
+    let file = current_run_file(folder).ok_or_else(not_found)?;
+    let written = match run {
+        Some(run) => std::fs::write(&file, format!("{run}\n{store}\n")),
+        None => std::fs::remove_file(&file),
+    };
+    match written {
+        Err(source) if run.is_some() || source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Fault::Unavailable { place: file.display().to_string(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The repository around a folder.
 struct EnclosingRepository {
     /// The folder that the main checkout and all linked worktrees share.
     common: PathBuf,
+    /// The git folder of the worktree itself.
+    git: PathBuf,
     /// The folder with the `.git`; `None` inside a bare repository or a git folder.
     top: Option<PathBuf>,
 }
@@ -163,10 +204,13 @@ impl EnclosingRepository {
                     .and_then(|text| text.strip_prefix("gitdir:").map(|path| ancestor.join(path.trim()))),
                 Err(_) => None,
             };
-            let with_top = |common| Self { common, top: Some(ancestor.to_owned()) };
-            git.and_then(common_folder).map(with_top).or_else(|| {
+            let with_top = |git: PathBuf| {
+                Some(Self { common: common_folder(git.clone())?, git, top: Some(ancestor.to_owned()) })
+            };
+            git.and_then(with_top).or_else(|| {
                 // A bare repository has no `.git`; its own folder has the contents of one.
-                common_folder(ancestor.to_owned()).map(|common| Self { common, top: None })
+                let git = ancestor.to_owned();
+                common_folder(git.clone()).map(|common| Self { common, git, top: None })
             })
         })
     }

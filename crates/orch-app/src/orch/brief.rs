@@ -1,15 +1,20 @@
 //! `orch brief`: a run for a lead without context, cut to a few kilobytes.
 
 use orch_contract::orch::brief::{BriefActive, BriefQuestion, BriefResponse, BriefTrouble};
+use orch_contract::orch::run::BriefOrRuns;
 use orch_contract::run::{RunProgress, TaskCountsView};
 use orch_contract::{ReasonView, operation};
 use orch_core::id::{Slug, TaskName};
+use orch_core::refusal::Refusal;
 use orch_core::run::{DoneWhen, RunState, RunStatus};
+use orch_core::shell;
 use orch_core::task::TaskState;
+use orch_inbox::Error;
 use orch_query::brief::{LeadBrief, load_lead_brief};
 use orch_query::ps::WorkerProcess;
 use serde::Serialize;
 
+use super::status::open_runs;
 use crate::app::App;
 use crate::escape::escape_controls;
 use crate::request::{Answer, Reply, Request, RequestKey};
@@ -26,11 +31,18 @@ pub struct ShowBrief<'a> {
 
 impl Request for ShowBrief<'_> {
     const COMMAND: &'static str = "orch brief";
-    type View = BriefResponse;
+    type View = BriefOrRuns;
 
-    fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<BriefResponse> {
-        let found = load_lead_brief(app.session()?, self.run.as_ref())?;
-        Ok(Reply::new(fit_to_size(&found, |answer| (self.measure)(answer, &app.warnings()))))
+    fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<BriefOrRuns> {
+        match load_lead_brief(app.session()?, self.run.as_ref()) {
+            Err(Error::Refused(Refusal::RunAmbiguous { runs })) => {
+                Ok(Reply::new(BriefOrRuns::Runs(open_runs(app.session()?, &runs, "brief")?)))
+            }
+            found => {
+                let brief = fit_to_size(&found?, |answer| (self.measure)(answer, &app.warnings()));
+                Ok(Reply::new(BriefOrRuns::Brief(Box::new(brief))))
+            }
+        }
     }
 }
 
@@ -210,7 +222,7 @@ fn next_commands(found: &LeadBrief) -> Vec<String> {
         RunStatus::Open if counts.total() == 0 => next.push(format!("orch task add TITLE --run {name}")),
         RunStatus::Open => {
             if !is_driven(found) {
-                next.push(format!("orch drive {name} --profile PROFILE"));
+                next.push(format!("orch drive {name}{}", profile_options(&found.profiles)));
                 if !status.ready.is_empty() {
                     next.push(format!("orch dispatch --all --to AGENT --run {name}"));
                 }
@@ -238,6 +250,14 @@ fn next_commands(found: &LeadBrief) -> Vec<String> {
     next.push(format!("orch status {name}"));
     next.push("orch prime".to_owned());
     next
+}
+
+/// Returns the options for the profiles that were used last.
+fn profile_options(profiles: &[String]) -> String {
+    if profiles.is_empty() {
+        return " --profile PROFILE".to_owned();
+    }
+    profiles.iter().map(|profile| format!(" --profile {}", shell::quote_word(profile))).collect()
 }
 
 /// Whether a branch's name needs no quotes in a command.

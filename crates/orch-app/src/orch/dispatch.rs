@@ -9,7 +9,8 @@ use orch_core::refusal::{NotReadyReason, Refusal};
 use orch_inbox::{Error, Response};
 use orch_scheduler::TaskSelector;
 use orch_scheduler::dispatch::{
-    DispatchAllOutcome, DispatchAllRequest, DispatchOutcome, dispatch_all_ready, dispatch_task,
+    DispatchAllOutcome, DispatchAllRequest, DispatchOutcome, dispatch_all_ready, dispatch_named,
+    dispatch_task,
 };
 use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 use orch_store::page::PageRequest;
@@ -97,6 +98,43 @@ impl Request for DispatchAll {
             }
             if self.is_default_limit && count == u64::from(self.limit) {
                 self.warn_of_limit(app)?;
+            }
+        }
+        Ok(reply)
+    }
+}
+
+/// Dispatches several tasks; those that are not ready are refused one by one.
+#[derive(Debug, Serialize)]
+pub struct DispatchNamed {
+    /// The lead who decides.
+    pub agent: Slug,
+    /// The tasks.
+    pub tasks: Vec<TaskSelector>,
+    /// The agents who share the tasks; each task's own when empty.
+    pub to: Vec<Slug>,
+    /// Answers with the long texts.
+    #[serde(skip)]
+    pub full: bool,
+}
+
+impl Request for DispatchNamed {
+    const COMMAND: &'static str = "orch dispatch";
+    type View = DispatchResponse;
+
+    fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<DispatchResponse> {
+        let mut unseen = BTreeMap::new();
+        let mut reply = app.change(key, bulk_response, |session, receipt| {
+            let dispatched = dispatch_named(session, receipt, &self.agent, &self.tasks, &self.to)?;
+            if let Response::Fresh(outcome) = &dispatched {
+                unseen = unseen_agents(&outcome.dispatched);
+            }
+            Ok(dispatched)
+        })?;
+        warn_of_unseen_agents(app, &unseen);
+        if let DispatchResponse::All(BulkDispatch { dispatched, .. }) = &mut reply.data {
+            for dispatched in dispatched {
+                add_long_texts(app.session()?, &mut dispatched.task, self.full)?;
             }
         }
         Ok(reply)

@@ -4,7 +4,7 @@ use orch_contract::EventView;
 use orch_contract::orch::events::EventsResponse;
 use orch_core::id::{EventId, Slug};
 use orch_core::time::TimeSpan;
-use orch_query::events::{EventsRequest, follow_events, list_events};
+use orch_query::events::{EventsRequest, follow_events, list_events, list_newest_events};
 use orch_scheduler::TaskSelector;
 use serde::Serialize;
 
@@ -23,6 +23,8 @@ pub struct ListEvents {
     pub after: Option<EventId>,
     /// The most events to return at once.
     pub limit: u32,
+    /// The newest events are returned, not the oldest.
+    pub newest: bool,
 }
 
 /// How long one wait of a stream lasts.
@@ -33,7 +35,8 @@ impl Request for ListEvents {
     type View = EventsResponse;
 
     fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<EventsResponse> {
-        let page = list_events(app.session()?, &self.request())?;
+        let list = if self.newest { list_newest_events } else { list_events };
+        let page = list(app.session()?, &self.request())?;
         Ok(Reply::new(EventsResponse {
             events: EventView::from_events(&page.items),
             total: Some(page.total),
@@ -45,6 +48,16 @@ impl Request for ListEvents {
 impl ListEvents {
     fn request(&self) -> EventsRequest {
         EventsRequest { run: self.run.clone(), task: self.task.clone(), after: self.after, limit: self.limit }
+    }
+
+    /// Returns the newest events, and moves the cursor behind them.
+    ///
+    /// # Errors
+    /// The run or the task is unknown.
+    pub fn newest_batch(&mut self, app: &mut App<'_>) -> Result<EventsResponse, AppError> {
+        let page = list_newest_events(app.session()?, &self.request())?;
+        self.after = page.items.last().map(|event| event.id);
+        Ok(EventsResponse { events: EventView::from_events(&page.items), total: None, next: None })
     }
 
     /// Waits for the next events and moves the cursor behind them.

@@ -84,6 +84,7 @@ impl LandRun {
 
 /// Returns the answer of a landing.
 pub(super) fn land_response(outcome: &LandOutcome) -> LandResponse {
+    let undo = outcome.from.as_deref().map(|from| undo_command(outcome, from));
     LandResponse {
         run: outcome.run.name.to_string(),
         branch: outcome.onto.clone(),
@@ -99,8 +100,9 @@ pub(super) fn land_response(outcome: &LandOutcome) -> LandResponse {
         left_total: outcome.left.total,
         unchecked: outcome.unchecked.first.iter().map(landed_task).collect(),
         unchecked_total: outcome.unchecked.total,
+        next: std::iter::once(push_command(outcome)).chain(undo.clone()).collect(),
         push: push_command(outcome),
-        undo: outcome.from.as_deref().map(|from| undo_command(outcome, from)),
+        undo,
     }
 }
 

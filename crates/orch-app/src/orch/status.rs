@@ -1,15 +1,21 @@
 //! `orch status`: a run at a glance.
 
+use orch_contract::ErrorCode;
 use orch_contract::orch::blocked::StuckTaskView;
+use orch_contract::orch::run::{OpenRunsResponse, StatusOrRuns};
 use orch_contract::orch::status::{ActiveTask, ClashView, FailedTask, StatusResponse};
-use orch_contract::run::{RunHeader, RunProgress, TaskCountsView};
+use orch_contract::run::{RunHeader, RunProgress, RunSummary, TaskCountsView};
 use orch_contract::task::slug_texts;
 use orch_core::id::Slug;
+use orch_core::refusal::Refusal;
 use orch_core::time::TimeSpan;
 use orch_inbox::{Error, Session};
 use orch_query::clashes::AttemptClash;
 use orch_query::events::wait_for_event;
+use orch_query::ps::{RunDriving, load_driving};
 use orch_query::status::{RunOverview, load_overview, load_overview_without_clashes};
+use orch_scheduler::run::show_run;
+use orch_store::page::PageRequest;
 use serde::Serialize;
 
 use super::view::{question_view, short_task_view};
@@ -20,17 +26,70 @@ use crate::request::{Answer, Reply, Request, RequestKey};
 /// Shows a run at a glance.
 #[derive(Debug, Serialize)]
 pub struct ShowStatus {
-    /// The run; the only unfinished one when absent.
+    /// The run; the only unfinished one when absent, or all unfinished ones.
     pub run: Option<Slug>,
 }
 
 impl Request for ShowStatus {
     const COMMAND: &'static str = "orch status";
-    type View = StatusResponse;
+    type View = StatusOrRuns;
 
-    fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<StatusResponse> {
-        Ok(Reply::new(load_status(app.session()?, self.run.as_ref())?.0))
+    fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<StatusOrRuns> {
+        match load_status(app.session()?, self.run.as_ref()) {
+            Err(Error::Refused(Refusal::RunAmbiguous { runs })) => {
+                Ok(Reply::new(StatusOrRuns::Runs(open_runs(app.session()?, &runs, "status")?)))
+            }
+            status => Ok(Reply::new(StatusOrRuns::Status(Box::new(status?.0)))),
+        }
     }
+}
+
+/// Shows the status of the current run, all unfinished runs, or how to begin.
+#[derive(Debug, Serialize)]
+pub struct ShowOverview {
+    /// The run; the only unfinished one when absent, or all unfinished ones.
+    pub run: Option<Slug>,
+}
+
+impl Request for ShowOverview {
+    const COMMAND: &'static str = "orch status";
+    type View = StatusOrRuns;
+
+    fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<StatusOrRuns> {
+        match (ShowStatus { run: self.run.clone() }).perform(app, key) {
+            Err(error) if self.run.is_none() && is_beginning(&error) => {
+                let next = ["orch run init TITLE", "orch prime", "orch demo", "orch --help"];
+                let next = next.map(str::to_owned).to_vec();
+                Ok(Reply::new(StatusOrRuns::Runs(OpenRunsResponse { runs: Vec::new(), next })))
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// Whether an error means that no store or no run exists yet.
+fn is_beginning(error: &AppError) -> bool {
+    matches!(error.code(), ErrorCode::StoreNotFound | ErrorCode::RunNotFound)
+}
+
+/// How many runs are listed.
+const RUNS_SHOWN: usize = 20;
+
+/// Returns the unfinished runs and how to choose one.
+pub(super) fn open_runs(
+    session: &mut Session,
+    names: &[Slug],
+    command: &str,
+) -> Result<OpenRunsResponse, Error> {
+    let page = PageRequest { limit: 1, after: None };
+    let mut runs = Vec::new();
+    for name in names.iter().take(RUNS_SHOWN) {
+        runs.push(RunSummary::from_run(&show_run(session, Some(name), &page)?.run));
+    }
+    let mut next: Vec<String> =
+        names.iter().take(RUNS_SHOWN).map(|name| format!("orch {command} {name}")).collect();
+    next.extend(names.first().map(|name| format!("orch run use {name}")));
+    Ok(OpenRunsResponse { runs, next })
 }
 
 /// How long an unchanged status stays current: it tells ages, which grow.
@@ -96,7 +155,8 @@ pub(super) fn load_status(
 ) -> Result<(StatusResponse, bool), Error> {
     let status = load_overview(session, run)?;
     let unfinished = status.run.state.status().is_unfinished();
-    Ok((status_response(&status), unfinished))
+    let driving = load_driving(session, &status.run.name)?;
+    Ok((status_response(&status, &driving), unfinished))
 }
 
 /// Loads the status of a run without the clashes, which git would be asked for.
@@ -104,7 +164,9 @@ pub(super) fn load_status_without_clashes(
     session: &mut Session,
     run: Option<&Slug>,
 ) -> Result<StatusResponse, Error> {
-    Ok(status_response(&load_overview_without_clashes(session, run)?))
+    let status = load_overview_without_clashes(session, run)?;
+    let driving = load_driving(session, &status.run.name)?;
+    Ok(status_response(&status, &driving))
 }
 
 fn clash_view(clash: &AttemptClash) -> ClashView {
@@ -112,7 +174,7 @@ fn clash_view(clash: &AttemptClash) -> ClashView {
     ClashView { attempts, files: clash.files.clone() }
 }
 
-fn status_response(status: &RunOverview) -> StatusResponse {
+fn status_response(status: &RunOverview, driving: &RunDriving) -> StatusResponse {
     let active = status.active.iter().map(|active| ActiveTask {
         task: short_task_view(&active.shown),
         since: active.since.into(),
@@ -137,8 +199,9 @@ fn status_response(status: &RunOverview) -> StatusResponse {
         progress: RunProgress::from_counts(&status.run.counts),
         critical_path: slug_texts(&status.critical_path),
         eta_ms: status.eta.map(|span| span.0),
+        driven: driving.driven,
         next: Vec::new(),
     };
-    response.next = response.next_commands();
+    response.next = response.next_commands(&driving.profiles);
     response
 }

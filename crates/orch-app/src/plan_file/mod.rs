@@ -165,7 +165,7 @@ impl PlanText {
             PlanFormat::Toml => table::read_toml_document(&self.text, reading)?,
         };
         let (run_name, base, done_when) = (run.name.clone(), run.base.clone(), run.done_when);
-        let plan = TaskPlan { run: run.into_edit(), done_when, tasks, update, dry_run };
+        let plan = TaskPlan { run: run.into_edit(), done_when, tasks, update, prune: false, dry_run };
         Ok(PlanFile { plan, run_name, base, specs_outside: outside.into_inner() })
     }
 }

@@ -64,7 +64,7 @@ impl RelayClient {
             RelayAnswer::Reply { data, replayed, warnings } => {
                 self.warnings.borrow_mut().extend(warnings);
                 let data = serde_json::from_value(data).map_err(|error| unreadable(&error))?;
-                Ok(Reply { data, replayed })
+                Ok(Reply { replayed, ..Reply::new(data) })
             }
             RelayAnswer::Failed { error, retry } => {
                 let retry = retry.map(|retry| match retry {

@@ -73,7 +73,7 @@ fn encode_answer(answer: Result<RelayAnswer, AppError>) -> Vec<u8> {
         retry: match error.retry {
             Some(RetryAdvice::Unchanged) => Some(RelayRetry::Unchanged),
             Some(RetryAdvice::AfterCursor(cursor)) => Some(RelayRetry::After(cursor)),
-            Some(RetryAdvice::WithOption(_)) | None => None,
+            Some(RetryAdvice::WithOption(_) | RetryAdvice::WithRun(_)) | None => None,
         },
         error: error.view,
     });

@@ -1,5 +1,6 @@
 //! Times relative to now, and lengths of time.
 
+use orch_contract::UtcTimestamp;
 use orch_core::time::{Time, TimeSpan};
 
 /// Formats a time relative to now: `just now`, `3m ago`, `in 2h`.
@@ -19,6 +20,16 @@ pub fn relative_time(now: Time, then: Time) -> String {
 }
 
 const UNITS: [(i64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+
+/// Formats a time as a clock and a calendar show it, in UTC: `2026-12-01 03:22:16Z`.
+#[must_use]
+pub fn clock_time(stamp: UtcTimestamp) -> String {
+    let text = stamp.to_string();
+    match text.get(..19) {
+        Some(seconds) => format!("{}Z", seconds.replace('T', " ")),
+        None => text,
+    }
+}
 
 /// Formats a length of time in its largest unit: `45s`, `3m`, `2h`, `5d`.
 #[must_use]

@@ -79,7 +79,6 @@ enum InboxCommand {
     Agents(agents::InboxAgentsArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
-    #[command(hide = true)]
     Man(ManArgs),
     /// Continues with the work that an earlier image of this process claimed.
     #[command(skip)]
@@ -136,7 +135,7 @@ impl CliProgram for InboxCli {
             InboxCommand::Completions(args) => {
                 Ok(self_description::completion_script(&args, Self::full_parser()))
             }
-            InboxCommand::Man(args) => self_description::write_manual(&args, Self::full_parser()),
+            InboxCommand::Man(args) => self_description::write_manual(&args, Self::quick_parser()),
             InboxCommand::Run(args) => run::run(args, context),
             InboxCommand::Continue(kept) => run::continue_after_reexec(*kept, context),
         }

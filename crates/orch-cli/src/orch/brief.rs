@@ -4,6 +4,7 @@ use orch_app::AppError;
 use orch_app::orch::brief::ShowBrief;
 use orch_app::values::parse_slug;
 use orch_contract::orch::brief::BriefResponse;
+use orch_contract::orch::run::BriefOrRuns;
 use orch_core::id::Slug;
 
 use crate::context::CommandRuntime;
@@ -29,5 +30,8 @@ pub(super) fn run(args: BriefArgs, context: &mut CommandRuntime<'_>) -> Result<C
         if as_json { document_size(&command, answer, warnings) } else { page::brief_text(answer).len() }
     };
     let reply = context.app().answer(&ShowBrief { run, measure: &measure }, None)?;
-    Ok(if as_json { reply.into() } else { CommandOutcome::Document(page::brief_text(&reply.data)) })
+    Ok(match &reply.data {
+        BriefOrRuns::Brief(brief) if !as_json => CommandOutcome::Document(page::brief_text(brief)),
+        BriefOrRuns::Brief(_) | BriefOrRuns::Runs(_) => reply.into(),
+    })
 }

@@ -12,7 +12,7 @@ use crate::respond::{CommandOutcome, WriteOutcome};
 
 /// List events, oldest first
 #[derive(Debug, clap::Args)]
-#[command(after_help = "EXAMPLE:\n  orch events --after e-100 --follow")]
+#[command(after_help = "EXAMPLES:\n  orch events --last 20\n  orch events --after e-100 --follow")]
 pub(super) struct EventsArgs {
     /// Only events after this one
     #[arg(long, value_name = "EVENT", value_parser = parse_event_id)]
@@ -26,14 +26,26 @@ pub(super) struct EventsArgs {
     /// Show at most this many events; with --follow, at most this many per document
     #[arg(short = 'n', long, value_name = "N", default_value_t = limit::LIST_DEFAULT, value_parser = parse_list_limit)]
     limit: u32,
+    /// Show the newest N events, oldest first; with --follow, before the new ones
+    #[arg(long, value_name = "N", conflicts_with_all = ["after", "limit"], value_parser = parse_list_limit)]
+    last: Option<u32>,
 }
 
 pub(super) fn run(args: EventsArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let app = context.app();
     let task = args.task.map(|task| app.resolve_task(task)).transpose()?;
-    let mut request = ListEvents { run: app.resolve_run()?, task, after: args.after, limit: args.limit };
+    let limit = args.last.unwrap_or(args.limit);
+    let run = app.resolve_run()?;
+    let mut request = ListEvents { run, task, after: args.after, limit, newest: args.last.is_some() };
     if !args.follow {
         return context.show(&request);
+    }
+    if args.last.is_some() {
+        let batch = request.newest_batch(context.app())?;
+        if context.print_stream_document(batch) != WriteOutcome::Complete {
+            return Ok(CommandOutcome::Streamed);
+        }
+        request.limit = limit::LIST_DEFAULT;
     }
     loop {
         let batch = request.next_batch(context.app())?;

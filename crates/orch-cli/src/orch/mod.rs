@@ -15,6 +15,7 @@ mod doctor;
 mod drive;
 mod events;
 mod graph;
+mod groups;
 mod init;
 mod integrate;
 mod land;
@@ -22,6 +23,7 @@ mod log;
 mod meter;
 #[cfg(test)]
 mod parity;
+mod plan;
 mod prime;
 mod profile;
 mod ps;
@@ -61,7 +63,7 @@ use orch_app::{AppError, CallerRules};
 /// A lead creates a run, adds tasks and dependencies, and dispatches ready tasks to workers.
 /// Workers use the program `inbox`.
 #[derive(Debug, Parser)]
-#[command(name = "orch", version, arg_required_else_help = true)]
+#[command(name = "orch", version)]
 #[command(after_help = EXAMPLE)]
 pub struct OrchCli {
     #[command(flatten)]
@@ -70,7 +72,7 @@ pub struct OrchCli {
     #[arg(short = 'R', long, global = true, value_name = "RUN", value_parser = parse_slug, help_heading = GLOBAL)]
     run: Option<Slug>,
     #[command(subcommand)]
-    command: OrchCommand,
+    command: Option<OrchCommand>,
 }
 
 const EXAMPLE: &str = "\
@@ -92,6 +94,7 @@ enum OrchCommand {
     Trust(trust::TrustArgs),
     Run(run::RunArgs),
     Task(task::TaskArgs),
+    Plan(plan::PlanArgs),
     Dep(dep::DepArgs),
     Ready(ready::ReadyArgs),
     Dispatch(dispatch::DispatchArgs),
@@ -131,15 +134,20 @@ enum OrchCommand {
     Demo(demo::DemoArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
-    #[command(hide = true)]
     Man(ManArgs),
 }
 
 impl CliProgram for OrchCli {
+    const DEFAULT_COMMAND: Option<&str> = Some("orch status");
+
     const IDENTITY: ProgramIdentity = ProgramIdentity {
         program: "orch",
         caller: CallerRules { agent_variable: "ORCH_AGENT", agent_default: Some("lead") },
     };
+
+    fn arrange_help(parser: clap::Command) -> clap::Command {
+        groups::group_commands(parser)
+    }
 
     fn global_options(&self) -> &GlobalOptions {
         &self.globals
@@ -147,12 +155,14 @@ impl CliProgram for OrchCli {
 
     fn run(self, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
         context.app().set_run_option(self.run);
-        match self.command {
+        let Some(command) = self.command else { return status::run_alone(context) };
+        match command {
             OrchCommand::Init(args) => init::run(args, context),
             OrchCommand::Doctor(args) => doctor::run(args, context),
             OrchCommand::Trust(args) => trust::run(args, context),
             OrchCommand::Run(args) => run::run(args, context),
             OrchCommand::Task(args) => task::run(args, context),
+            OrchCommand::Plan(args) => plan::run(args, context),
             OrchCommand::Dep(args) => dep::run(args, context),
             OrchCommand::Ready(args) => ready::run(args, context),
             OrchCommand::Dispatch(args) => dispatch::run(args, context),
@@ -199,7 +209,7 @@ impl CliProgram for OrchCli {
             OrchCommand::Completions(args) => {
                 Ok(self_description::completion_script(&args, Self::full_parser()))
             }
-            OrchCommand::Man(args) => self_description::write_manual(&args, Self::full_parser()),
+            OrchCommand::Man(args) => self_description::write_manual(&args, Self::quick_parser()),
         }
     }
 }

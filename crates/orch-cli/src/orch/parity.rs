@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::Command;
 
 use super::OrchCli;
-use super::prime::PRIME;
+use super::prime::{PRIME_LEAD, worker_text};
 use crate::inbox::InboxCli;
 use crate::program::CliProgram;
 use crate::usage::EarlyExit;
@@ -115,10 +115,12 @@ fn every_command_has_examples_that_parse() {
 
 #[test]
 fn what_an_agent_is_told_parses() {
-    let lines = command_lines(PRIME);
-    assert!(lines.len() > 20, "{lines:?}");
-    for words in lines {
-        check_parses(&words).unwrap();
+    for (text, least) in [(PRIME_LEAD.to_owned(), 20), (worker_text(false), 6), (worker_text(true), 5)] {
+        let lines = command_lines(&text);
+        assert!(lines.len() >= least, "{lines:?}");
+        for words in lines {
+            check_parses(&words).unwrap();
+        }
     }
 }
 

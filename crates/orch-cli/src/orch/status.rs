@@ -1,7 +1,7 @@
 //! `orch status`.
 
 use orch_app::AppError;
-use orch_app::orch::status::{ShowStatus, StatusWatch};
+use orch_app::orch::status::{ShowOverview, ShowStatus, StatusWatch};
 use orch_app::values::parse_slug;
 use orch_core::id::Slug;
 
@@ -18,6 +18,12 @@ pub(super) struct StatusArgs {
     /// Redraw on every change until the run ends
     #[arg(short, long)]
     watch: bool,
+}
+
+/// Shows the current run, all unfinished ones, or how to begin: what `orch` alone prints.
+pub(super) fn run_alone(context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
+    let run = context.app().resolve_run()?;
+    context.show(&ShowOverview { run })
 }
 
 pub(super) fn run(args: StatusArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {

@@ -7,7 +7,9 @@
 mod schema;
 mod test_environment;
 
+mod changed_minds;
 mod command_lines;
+mod current_run;
 mod first_run;
 mod hints;
 mod inbox_answers;

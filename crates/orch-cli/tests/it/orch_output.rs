@@ -143,7 +143,7 @@ fn documents_are_printed_as_they_are() {
 #[test]
 fn texts_of_strangers_are_harmless_on_paper_and_whole_in_json() {
     let place = TestEnvironment::with_run("r");
-    let evil = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}\r\u{9b}31m";
+    let evil = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\u{9b}31m";
     place.orch(&["task", "add", evil, "--key", "a", "--spec", evil, "--accept", evil]).ok();
     place.orch(&["run", "edit", "--title", evil, "--goal", evil]).ok();
     let held = place.start_task("a", "w");
@@ -153,8 +153,7 @@ fn texts_of_strangers_are_harmless_on_paper_and_whole_in_json() {
         ["status", "run show", "run list", "task list", "task show a", "blocked", "events", "graph", "why a"]
     {
         let text = place.orch(&words.split(' ').collect::<Vec<_>>()).text();
-        let harmful =
-            |character: char| character.is_control() && character != '\n' || character == '\u{202e}';
+        let harmful = |character: char| character.is_control() && character != '\n';
         assert!(!text.contains(harmful), "{words}: {text:?}");
     }
     for format in ["mermaid", "dot", "text"] {

@@ -75,4 +75,6 @@ pub struct LandResponse {
     pub push: String,
     /// The command to undo the landing; null if the previous commit is unknown.
     pub undo: Option<String>,
+    /// The next commands: the one that pushes, then the one that undoes.
+    pub next: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use crate::orch::clean::{KeptResourceView, RemovedResourceView};
 use serde::{Deserialize, Serialize};
 
-use crate::run::{RunSummary, TaskCountsView};
+use crate::run::{RunHeader, RunSummary, TaskCountsView};
 use crate::{CheckView, RunView, TaskOrSummary};
 
 /// A run: the response to a change.
@@ -24,6 +24,47 @@ pub struct RunListResponse {
     pub total: u64,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
+}
+
+/// The response of `orch run use`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RunUseResponse {
+    /// The current run of this worktree; `null` when none is chosen.
+    pub run: Option<RunHeader>,
+}
+
+/// The response of `orch status` and `orch brief` where several runs are unfinished and none is chosen, and of `orch`
+/// where there is no run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OpenRunsResponse {
+    /// The unfinished runs, newest first.
+    pub runs: Vec<RunSummary>,
+    /// The next commands, the most useful first.
+    pub next: Vec<String>,
+}
+
+/// The response of `orch status`: of a run, or of all unfinished ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum StatusOrRuns {
+    /// One run.
+    Status(Box<super::status::StatusResponse>),
+    /// Several runs, or none.
+    Runs(OpenRunsResponse),
+}
+
+/// The response of `orch brief`: of a run, or of all unfinished ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum BriefOrRuns {
+    /// One run.
+    Brief(Box<super::brief::BriefResponse>),
+    /// Several runs.
+    Runs(OpenRunsResponse),
 }
 
 /// The response of `orch run show`.

@@ -76,15 +76,21 @@ pub struct StatusResponse {
     pub critical_path: Vec<String>,
     /// The estimated remaining time, if finished attempts allow an estimate.
     pub eta_ms: Option<i64>,
+    /// Whether a supervisor on this host drives it.
+    pub driven: bool,
     /// The next commands, the most useful first.
     pub next: Vec<String>,
 }
 
 impl StatusResponse {
     /// Returns the next commands, the most useful first.
+    ///
+    /// `profiles` are those of the workers that were started last: an interrupted run continues with them.
     #[must_use]
-    pub fn next_commands(&self) -> Vec<String> {
+    pub fn next_commands(&self, profiles: &[String]) -> Vec<String> {
         let run = &self.run.id;
+        let has_work = !self.ready.is_empty() || !self.active.is_empty();
+        let is_interrupted = !self.driven && has_work && !profiles.is_empty();
         let mut commands = Vec::new();
         for stuck in &self.stuck {
             commands.extend(stuck.next.iter().cloned());
@@ -93,7 +99,12 @@ impl StatusResponse {
         if let Some(question) = self.questions.first() {
             commands.push(format!("orch answer {} TEXT", question.task));
         }
-        if self.run.state.0 == RunStatus::Open && !self.ready.is_empty() {
+        if self.run.state.0 == RunStatus::Open && is_interrupted {
+            let profiles: String =
+                profiles.iter().map(|profile| format!(" --profile {}", shell::quote_word(profile))).collect();
+            commands.push(format!("orch drive {run}{profiles}"));
+        }
+        if self.run.state.0 == RunStatus::Open && !self.ready.is_empty() && !self.driven && !is_interrupted {
             let named = self.ready.iter().all(|task| task.agent.is_some());
             let to = if named { "" } else { " --to AGENT" };
             commands.push(format!("orch dispatch --all{to} --run {run}"));
@@ -107,7 +118,11 @@ impl StatusResponse {
         if self.run.state.0.is_unfinished() && self.progress.total == 0 {
             commands.push(format!("orch task add TITLE --run {run}"));
         }
-        if !self.active.is_empty() {
+        let reported = self.counts.count(TaskState::Reported) > 0;
+        if reported && !self.driven && self.run.done_when.0 == DoneWhen::Integrated {
+            commands.push(format!("orch integrate {run}"));
+        }
+        if !self.active.is_empty() && !is_interrupted {
             commands.push(format!("orch wait --run {run}"));
         }
         if self.run.state.0 == RunStatus::Finished {

@@ -13,6 +13,23 @@ pub struct TaskResponse {
     pub task: TaskOrSummary,
 }
 
+/// The response to a change of one or several tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TaskChangeResponse {
+    /// The task as it is now, where one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskOrSummary>,
+    /// The tasks as they are now, in the order in which they were named.
+    pub tasks: Vec<TaskOrSummary>,
+    /// Other tasks, `RUN/KEY`, that are skipped now.
+    pub skipped: Vec<String>,
+    /// Other tasks, `RUN/KEY`, that are no longer skipped.
+    pub unskipped: Vec<String>,
+    /// The next commands, the most useful first.
+    pub next: Vec<String>,
+}
+
 /// The response of `orch task list` and `orch ready`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -9,9 +9,8 @@ use serde_json::{Map, Value};
 use crate::envelope::Envelope;
 use crate::inbox;
 use crate::orch::{
-    agents, blocked, brief, clean, cursor, demo, dependency, diff, dispatch, doctor, drive, events, graph,
-    judgement, land, log, meter, plan, reconcile, request, review, run, status, task, tell, timeline, why,
-    worktree,
+    agents, blocked, clean, cursor, demo, dependency, diff, dispatch, doctor, drive, events, graph,
+    judgement, land, log, meter, plan, reconcile, request, review, run, task, tell, timeline, why, worktree,
 };
 use crate::schema::{DEFINITIONS, SchemaResponse, SchemaSet, own_definitions_mut};
 use crate::store::{DocumentResponse, InitResponse};
@@ -39,6 +38,7 @@ pub fn orch_schemas() -> Map<String, Value> {
         derive_schema::<SchemaResponse>("orch schema"),
         derive_schema::<DocumentResponse>("orch completions"),
         derive_schema::<DocumentResponse>("orch prime"),
+        derive_schema::<DocumentResponse>("orch man"),
         derive_schema::<DocumentResponse>("orch report"),
         derive_schema::<review::ReviewResponse>("orch review"),
         derive_schema::<demo::DemoLine>("orch demo"),
@@ -51,6 +51,7 @@ fn run_schemas() -> Vec<CommandSchema> {
         derive_schema::<run::RunResponse>("orch run init"),
         derive_schema::<run::RunListResponse>("orch run list"),
         derive_schema::<run::RunShowResponse>("orch run show"),
+        derive_schema::<run::RunUseResponse>("orch run use"),
         derive_schema::<run::RunResponse>("orch run edit"),
         derive_schema::<run::RunResponse>("orch run pause"),
         derive_schema::<run::RunResponse>("orch run resume"),
@@ -66,8 +67,12 @@ fn task_schemas() -> Vec<CommandSchema> {
         derive_schema::<task::TaskListResponse>("orch task list"),
         derive_schema::<task::TaskShowResponse>("orch task show"),
         derive_schema::<task::TaskResponse>("orch task edit"),
-        derive_schema::<task::TaskResponse>("orch task cancel"),
-        derive_schema::<task::TaskResponse>("orch task retry"),
+        derive_schema::<task::TaskChangeResponse>("orch task cancel"),
+        derive_schema::<task::TaskChangeResponse>("orch task retry"),
+        derive_schema::<task::TaskChangeResponse>("orch task hold"),
+        derive_schema::<task::TaskChangeResponse>("orch task unhold"),
+        derive_schema::<task::TaskChangeResponse>("orch task redo"),
+        derive_schema::<DocumentResponse>("orch plan export"),
         derive_schema::<dependency::DependencyEditResponse>("orch dep add"),
         derive_schema::<dependency::DependencyEditResponse>("orch dep rm"),
         derive_schema::<dependency::DependencyListResponse>("orch dep list"),
@@ -78,12 +83,12 @@ fn work_schemas() -> Vec<CommandSchema> {
     vec![
         derive_schema::<task::TaskListResponse>("orch ready"),
         derive_schema::<dispatch::DispatchResponse>("orch dispatch"),
-        derive_schema::<task::TaskResponse>("orch recall"),
+        derive_schema::<task::TaskChangeResponse>("orch recall"),
         derive_schema::<tell::TellResponse>("orch tell"),
         derive_schema::<reconcile::ReconcileResponse>("orch reconcile"),
         derive_schema::<blocked::BlockedResponse>("orch blocked"),
         derive_schema::<tell::AnswerResponse>("orch answer"),
-        derive_schema::<status::StatusResponse>("orch status"),
+        derive_schema::<run::StatusOrRuns>("orch status"),
         derive_schema::<why::WhyResponse>("orch why"),
         derive_schema::<cursor::EventWaitResponse>("orch wait"),
         derive_schema::<cursor::EventAckResponse>("orch ack"),
@@ -96,7 +101,7 @@ fn work_schemas() -> Vec<CommandSchema> {
         derive_schema::<task::TaskResponse>("orch accept"),
         derive_schema::<task::TaskResponse>("orch reject"),
         derive_schema::<judgement::IntegrateResponse>("orch integrate"),
-        derive_schema::<brief::BriefResponse>("orch brief"),
+        derive_schema::<run::BriefOrRuns>("orch brief"),
         derive_schema::<log::LogResponse>("orch log"),
         derive_schema::<meter::MeterResponse>("orch meter"),
         derive_schema::<agents::AgentsResponse>("orch agents"),
@@ -141,6 +146,7 @@ pub fn inbox_schemas() -> Map<String, Value> {
         derive_schema::<inbox::WorkerRunResponse>("inbox run"),
         derive_schema::<SchemaResponse>("inbox schema"),
         derive_schema::<DocumentResponse>("inbox completions"),
+        derive_schema::<DocumentResponse>("inbox man"),
     ];
     by_command(all)
 }

@@ -93,6 +93,9 @@ pub fn not_ready_reasons(run: &Run, task: &Task, now: Time) -> Vec<NotReadyReaso
             }
         }
     }
+    if task.held && !task.state.is_finished() && !task.state.is_live() {
+        reasons.push(NotReadyReason::Held);
+    }
     if let Some(reason) = run.state.pause_reason()
         && !task.state.is_finished()
     {
@@ -352,6 +355,36 @@ pub fn retry_task(task: &Task, now: Time) -> Result<Task, Refusal> {
             Err(Refusal::NothingToRetry { task: task.name.clone(), state: task.state })
         }
     }
+}
+
+/// Holds a task back, or lets it be dispatched again; `None` when it is so already.
+///
+/// # Errors
+/// The task is finished.
+pub fn hold_task(task: &Task, held: bool, now: Time) -> Result<Option<Task>, Refusal> {
+    match task.state {
+        TaskState::Done | TaskState::Failed | TaskState::Cancelled => Err(finished_refusal(task)),
+        TaskState::Waiting
+        | TaskState::Ready
+        | TaskState::Skipped
+        | TaskState::Dispatched
+        | TaskState::Running
+        | TaskState::Blocked
+        | TaskState::Reported => {
+            Ok((task.held != held).then(|| Task { held, updated_at: now, ..task.clone() }))
+        }
+    }
+}
+
+/// Checks that a task is done, so that it can be done again by another task.
+///
+/// # Errors
+/// The task is not done.
+pub fn require_redoable(task: &Task) -> Result<(), Refusal> {
+    if task.state == TaskState::Done {
+        return Ok(());
+    }
+    Err(Refusal::NothingToRedo { task: task.name.clone(), state: task.state })
 }
 
 /// Edits a task's own fields; the caller writes the long texts.

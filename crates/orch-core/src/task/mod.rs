@@ -55,6 +55,8 @@ pub struct Task {
     pub rank: u32,
     /// It is not dispatched before this time.
     pub not_before: Option<Time>,
+    /// Whether the lead holds it back.
+    pub held: bool,
     /// The live or last attempt.
     pub attempt: Option<LastAttempt>,
     /// Failed and rejected attempts since the last retry.

@@ -30,6 +30,9 @@ statements! {
     const OF_RUN = select!("WHERE e.run_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
     const OF_NO_RUN = select!("WHERE e.run_id IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2");
     const OF_TASK = select!("WHERE e.task_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
+    const NEWEST_OF_RUN = select!("WHERE e.run_id = $1 ORDER BY e.id DESC LIMIT $2");
+    const NEWEST_OF_NO_RUN = select!("WHERE e.run_id IS NULL ORDER BY e.id DESC LIMIT $1");
+    const NEWEST_OF_TASK = select!("WHERE e.task_id = $1 ORDER BY e.id DESC LIMIT $2");
     const WAKING =
         select!("WHERE e.run_id = $1 AND e.wakes = 1 AND e.kind = $4 AND e.id > $2 ORDER BY e.id LIMIT $3");
     const LAST_OF_KIND = select!("WHERE e.run_id = $1 AND e.kind = $2 ORDER BY e.id DESC LIMIT 100");
@@ -146,6 +149,21 @@ pub fn list_by_task(
     limit: u32,
 ) -> Result<Vec<Event>, Fault> {
     tx.query_all(OF_TASK, &[task.0.into(), after.0.into(), limit.into()], event_from_row)
+}
+
+/// Lists a run's newest events, newest first.
+pub fn list_newest_by_run(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<Event>, Fault> {
+    tx.query_all(NEWEST_OF_RUN, &[run.0.into(), limit.into()], event_from_row)
+}
+
+/// Lists the newest events without a run, newest first.
+pub fn list_newest_without_run(tx: &mut Transaction<'_>, limit: u32) -> Result<Vec<Event>, Fault> {
+    tx.query_all(NEWEST_OF_NO_RUN, &[limit.into()], event_from_row)
+}
+
+/// Lists a task's newest events, newest first.
+pub fn list_newest_by_task(tx: &mut Transaction<'_>, task: TaskId, limit: u32) -> Result<Vec<Event>, Fault> {
+    tx.query_all(NEWEST_OF_TASK, &[task.0.into(), limit.into()], event_from_row)
 }
 
 /// Returns the last 100 events of a kind in a run, newest first; there is no index for it.

@@ -18,7 +18,7 @@ macro_rules! select {
         concat!(
             "SELECT t.id, t.run_id, t.key, t.title, t.priority, t.labels, t.agent, t.state, t.unmet, t.broken, t.rank,
             t.not_before, t.attempt_id, t.attempt_number, t.failures, t.losses, t.max_attempts, t.allow_empty, t.checks,
-            t.created_at, t.updated_at, r.name, t.releases, t.faults FROM task t ",
+            t.created_at, t.updated_at, r.name, t.releases, t.faults, t.held FROM task t ",
             $rest
         )
     };
@@ -89,14 +89,18 @@ statements! {
         WHERE l.run_id = $1 AND l.label = $2 AND (CAST($3 AS TEXT) IS NULL OR t.state = $3)";
     const READY = select!(
         "INDEXED BY task_ready JOIN run r ON r.id = t.run_id
-        WHERE t.run_id = $1 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $2)
+        WHERE t.run_id = $1 AND t.state = 'ready' AND t.held = 0 AND (t.not_before IS NULL OR t.not_before <= $2)
         AND (CAST($3 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM task_label l WHERE l.run_id = t.run_id AND l.label = $3 AND l.task_id = t.id))
         AND (t.priority > $5 OR (t.priority = $5 AND (t.rank < $6 OR (t.rank = $6 AND t.id > $7))))
         ORDER BY t.priority, t.rank DESC, t.id LIMIT $4"
     );
     const READY_LABEL_COUNT = "SELECT count(*) FROM task_label l JOIN task t ON t.id = l.task_id
-        WHERE l.run_id = $1 AND l.label = $2 AND t.state = 'ready' AND (t.not_before IS NULL OR t.not_before <= $3)";
-    const BACKOFF_COUNT = "SELECT count(*) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
+        WHERE l.run_id = $1 AND l.label = $2 AND t.state = 'ready' AND t.held = 0 AND (t.not_before IS NULL OR t.not_before <= $3)";
+    // A held task in its retry delay is counted once.
+    const BACKOFF_COUNT = "SELECT (SELECT count(*) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2)
+        + (SELECT count(*) FROM task INDEXED BY task_held WHERE run_id = $1 AND state = 'ready' AND held = 1
+        AND (not_before IS NULL OR not_before <= $2))";
+    const SET_HELD = "UPDATE task SET held = $2, updated_at = $3 WHERE id = $1";
     const BACKOFF_NEXT = "SELECT min(not_before) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
     // The first task of the chain is ready or has a live attempt; each next one is the oldest of the highest rank.
     const CRITICAL_PATH = concat!(
@@ -132,6 +136,7 @@ fn task_from_row(row: &dyn SqlRow) -> Result<Task, Fault> {
         broken: count_column(row, 9)?,
         rank: count_column(row, 10)?,
         not_before: time_or_null(row, 11)?,
+        held: row.int(24)? != 0,
         attempt: attempt.map(|(id, number)| LastAttempt { id: AttemptId(id), number }),
         failures: count_column(row, 14)?,
         losses: count_column(row, 15)?,
@@ -407,6 +412,12 @@ pub fn count_ready_labelled(
 /// Counts a run's ready tasks that wait for their retry delay.
 pub fn count_backing_off(tx: &mut Transaction<'_>, run: RunId, now: Time) -> Result<i64, Fault> {
     tx.query_number(BACKOFF_COUNT, &[run.0.into(), now.0.into()])
+}
+
+/// Saves whether the lead holds a task back.
+pub fn save_held(tx: &mut Transaction<'_>, task: &Task) -> Result<(), Fault> {
+    tx.execute(SET_HELD, &[task.id.0.into(), i64::from(task.held).into(), task.updated_at.0.into()])?;
+    Ok(())
 }
 
 /// Returns when the next retry delay of a run ends.

@@ -37,6 +37,7 @@ statements! {
         outcome = excluded.outcome, detail = excluded.detail";
     const LOAD = select!("WHERE w.thread_id = $1");
     const LOAD_MANY = select!("WHERE w.thread_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY w.thread_id");
+    const LAST_PROFILES = "SELECT profile FROM worker WHERE profile IS NOT NULL ORDER BY thread_id DESC LIMIT $1";
     const LIVE = select!("INDEXED BY worker_live WHERE w.ended_at IS NULL ORDER BY w.thread_id");
     const LIVE_WITH_THREAD = select!(
         ", t.state, t.run_id, t.task_id",
@@ -124,6 +125,17 @@ pub fn upsert(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
 /// Loads the last worker of a thread.
 pub fn load(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<Worker>, Fault> {
     tx.query_first(LOAD, &[thread.0.into()], worker_from_row)
+}
+
+/// Returns the profiles of the workers that were started last, the newest first, each once.
+pub fn last_profiles(tx: &mut Transaction<'_>, limit: u32) -> Result<Vec<String>, Fault> {
+    let mut profiles: Vec<String> = Vec::new();
+    for profile in tx.query_all(LAST_PROFILES, &[limit.into()], |row| row.text(0))? {
+        if !profiles.contains(&profile) {
+            profiles.push(profile);
+        }
+    }
+    Ok(profiles)
 }
 
 /// Lists workers that have not ended, of one run or of all threads.

@@ -95,6 +95,9 @@ fn lists(store: &mut Store) {
     assert_eq!(read_store(store, |tx| event::count_of_no_run(tx, EventId(6))), 0);
     let task = orch_core::id::TaskId(1);
     assert_eq!(ids(read_store(store, |tx| event::list_by_task(tx, task, EventId(0), 9))), [1]);
+    assert_eq!(ids(read_store(store, |tx| event::list_newest_by_run(tx, first, 2))), [4, 3]);
+    assert_eq!(ids(read_store(store, |tx| event::list_newest_without_run(tx, 9))), [6]);
+    assert_eq!(ids(read_store(store, |tx| event::list_newest_by_task(tx, task, 9))), [1]);
     assert_eq!(read_store(store, |tx| event::count_of_task(tx, task, EventId(0))), 1);
     assert_eq!(ids(read_store(store, |tx| event::list_judgements(tx, task))), [0; 0], "no judgement yet");
 

@@ -91,6 +91,7 @@ fn everything_is_kept(store: &mut Store, run: RunId) {
         broken: 2,
         rank: 4,
         not_before: None,
+        held: false,
         attempt: None,
         failures: 0,
         losses: 0,
@@ -146,6 +147,9 @@ fn moves_and_edits(store: &mut Store, before: Task) {
         read_store(store, |tx| task::list_labelled(tx, moved.run, &test_slug(label), None, TaskId(0), 9)).1
     };
     assert_eq!(["ui", "api", "db"].map(|label| labelled(store, label)), [0, 1, 1]);
+    let held = Task { held: true, updated_at: Time(11), ..edited.clone() };
+    write_store(store, |tx| task::save_held(tx, &held));
+    assert_eq!(read_store(store, |tx| load_task(tx, moved.id)), held);
     write_store(store, |tx| task::set_rank(tx, moved.id, 77));
     assert_eq!(read_store(store, |tx| load_task(tx, moved.id)).rank, 77);
     write_store(store, |tx| task::save_text(tx, moved.id, &TaskText::default()));

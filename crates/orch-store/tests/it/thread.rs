@@ -57,6 +57,9 @@ fn every_state_is_kept(store: &mut Store) {
     let sent = write_store(store, |tx| thread::insert(tx, thread_head("crew", 1, Some(reference)), NOW));
     assert_eq!(read_store(store, |tx| thread::load(tx, sent.id)), Some(sent.clone()));
     assert_eq!(read_store(store, |tx| thread::load(tx, ThreadId(99))), None);
+    write_store(store, |tx| thread::readdress_queued(tx, sent.id, &test_slug("ana")));
+    assert_eq!(read_store(store, |tx| thread::load(tx, sent.id)).unwrap().head.to, test_slug("ana"));
+    write_store(store, |tx| thread::readdress_queued(tx, sent.id, &test_slug("crew")));
     let closing = || ClosingRecord { token: TokenDigest("d".to_owned()), message: MessageId(9) };
     let states = [
         claimed_state("w", NOW),

@@ -91,6 +91,8 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
         "in place of the first"
     );
     assert_eq!(live(&mut store, None), both);
+    let profiles = read_store(&mut store, |tx| worker::last_profiles(tx, 9));
+    assert_eq!(profiles.iter().filter(|name| *name == "claude").count(), 1, "each once: {profiles:?}");
     for outcome in WorkerOutcome::ALL {
         let detail = Some("It failed.".to_owned()).filter(|_| outcome == WorkerOutcome::Failed);
         whole.end = Some(WorkerEnd { at: Time(4_000), outcome, detail });

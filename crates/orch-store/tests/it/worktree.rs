@@ -72,6 +72,9 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     assert_eq!(read_store(&mut store, worktree::used_slots), [0, 1]);
     let mut first = test_worktree(ids[0], run, 0);
     assert_eq!(read_store(&mut store, |tx| worktree::load(tx, ids[0])), Some(first.clone()));
+    write_store(&mut store, |tx| worktree::save_slot(tx, ids[0], 7));
+    assert_eq!(read_store(&mut store, |tx| worktree::load(tx, ids[0])).unwrap().slot, 7);
+    write_store(&mut store, |tx| worktree::save_slot(tx, ids[0], 0));
     first.state = WorktreeState::Removed;
     (first.head, first.merged) = (Some(test_commit('2')), Some(test_commit('3')));
     (first.changes, first.salvage) = (Some("{}".to_owned()), Some("refs/orch/salvage/r/a.1".to_owned()));

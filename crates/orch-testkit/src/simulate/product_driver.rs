@@ -267,6 +267,7 @@ impl ProductDriver<'_> {
                     done_when: None,
                     tasks,
                     update: *update,
+                    prune: false,
                     dry_run: *dry_run,
                 };
                 let tell = |planned: &plan::PlanOutcome| {
@@ -531,6 +532,7 @@ fn refusal_name(refusal: &Refusal) -> &'static str {
         Refusal::TaskFinished { .. } => "TaskFinished",
         Refusal::TaskSkipped { .. } => "TaskSkipped",
         Refusal::NothingToRetry { .. } => "NothingToRetry",
+        Refusal::NothingToRedo { .. } => "NothingToRedo",
         Refusal::DependencyCycle { .. } => "DependencyCycle",
         Refusal::DependencyExists { .. } => "DependencyExists",
         Refusal::DependencyNotFound { .. } => "DependencyNotFound",

@@ -23,7 +23,7 @@ use self::lead::DemoLead;
 use super::drive::{DrivePages, DriveRequest, DriveSetup, DriveSignal, DrivenRuns, ListenerResponse};
 use super::graph::ShowGraph;
 use super::land::LandRun;
-use super::status::ShowStatus;
+use super::status::load_status;
 use crate::app::App;
 use crate::environment::{STORE, VariableSource};
 use crate::error::AppError;
@@ -163,7 +163,7 @@ impl DrivenDemo {
             handbook: folder.repository().join("handbook.md").display().to_string(),
             happened,
             land,
-            status: app.answer(&ShowStatus { run: named() }, None)?.data,
+            status: load_status(app.session()?, named().as_ref())?.0,
             graph: app.answer(&ShowGraph { run: named() }, None)?.data,
             next: vec![
                 commands.enter(),

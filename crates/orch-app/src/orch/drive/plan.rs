@@ -19,7 +19,7 @@ use orch_workspace::run_location::{BRANCH_PREFIX, RunLocation};
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::orch::task::plan::{plan_error, read_error};
+use crate::orch::task::plan::{left_warning, plan_error, plan_response, read_error};
 use crate::plan_file::{self, PlanFile};
 
 impl App<'_> {
@@ -61,7 +61,15 @@ impl App<'_> {
         }
         let run = if exists { plan.run.clone() } else { RunEdit::default() };
         let tasks = TaskPlan { update: true, run, ..plan };
-        if let Err(error) = add_plan(session, None, agent, Some(&name), &tasks) {
+        let added = add_plan(session, None, agent, Some(&name), &tasks);
+        if let Ok(Response::Fresh(planned)) = &added
+            && planned.left_total > 0
+        {
+            let warning = left_warning(&plan_response(planned));
+            self.add_warning(warning);
+        }
+        if let Err(error) = added {
+            let session = self.session()?;
             let has_tasks =
                 show_run(session, Some(&name), &page).is_ok_and(|shown| shown.run.counts.total() > 0);
             if exists || has_tasks {

@@ -1,6 +1,7 @@
 //! `orch run …`: runs.
 
 pub mod cancel;
+pub mod choose;
 pub mod edit;
 pub mod init;
 pub mod list;

@@ -1,11 +1,10 @@
 //! `orch task …`: the tasks of a run.
 
 pub mod add;
-pub mod cancel;
+pub mod change;
 pub mod edit;
 pub mod list;
 pub mod plan;
-pub mod retry;
 pub mod show;
 
 use orch_contract::orch::task::TaskResponse;

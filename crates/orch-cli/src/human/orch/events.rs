@@ -5,6 +5,7 @@ use orch_contract::orch::events::EventsResponse;
 use orch_core::event::EventKind;
 use serde_json::Value;
 
+use crate::human::time::clock_time;
 use crate::human::{HumanReadable, TextPage, TextTone, escape_controls};
 
 impl HumanReadable for EventsResponse {
@@ -22,7 +23,8 @@ pub(super) fn write_events(paper: &mut TextPage, events: &[EventView]) {
     for event in events {
         let paint = paper.painter();
         let id = paint.paint_text(TextTone::Strong, &format!("{:<7}", event.id));
-        let age = paint.paint_text(TextTone::Faint, &format!("{:>9}", paper.relative_time(event.at)));
+        let clock = clock_time(event.at);
+        let age = paint.paint_text(TextTone::Faint, &format!("{clock} {:>9}", paper.relative_time(event.at)));
         let kind = paint.paint_text(event_tone(event.kind.0), &format!("{:<18}", event.kind.0.name()));
         let about = [&event.attempt, &event.task, &event.run].into_iter().find_map(Option::as_deref);
         let thread = event.thread.as_deref();
@@ -30,7 +32,7 @@ pub(super) fn write_events(paper: &mut TextPage, events: &[EventView]) {
         if let Some(agent) = &event.agent {
             line.push_str(&format!("  by {agent}"));
         }
-        let used = 40
+        let used = 61
             + about.or(thread).map_or(1, str::len)
             + event.agent.as_ref().map_or(0, |agent| agent.len() + 5);
         let said = event_summary(event, paper.width().saturating_sub(used + 2).max(SAID_WIDTH_MIN));

@@ -1,9 +1,9 @@
 //! Text for runs.
 
 use orch_contract::orch::run::{
-    RunListResponse, RunRemoveResponse, RunRepairResponse, RunResponse, RunShowResponse,
+    RunListResponse, RunRemoveResponse, RunRepairResponse, RunResponse, RunShowResponse, RunUseResponse,
 };
-use orch_contract::run::{RunLandingView, RunPauseView, RunProgress};
+use orch_contract::run::{RunLandingView, RunPauseView, RunProgress, RunSummary};
 use orch_contract::{RunView, WireWord};
 use orch_core::escape;
 use orch_core::run::{LandingManner, RunOutcome, RunStatus};
@@ -156,22 +156,39 @@ impl HumanReadable for RunListResponse {
             paper.write_note("Create one: orch run init TITLE");
             return;
         }
-        let mut table = TextTable::new(&["RUN", "STATE", "DONE", "UPDATED", "TITLE"]).with_elastic_column(4);
-        for run in &self.runs {
-            let outcome = run.outcome.map(|word| word.0);
-            table.push_row(vec![
-                TableCell::new(&run.id, TextTone::Strong),
-                TableCell::new(
-                    state::run_state_text(run.state.0, outcome),
-                    state::run_tone(run.state.0, outcome),
-                ),
-                TableCell::plain(format!("{} of {}", run.progress.done, run.progress.total)),
-                TableCell::new(paper.relative_time(run.updated_at), TextTone::Faint),
-                TableCell::plain(&run.title),
-            ]);
-        }
-        paper.write_table(&table);
+        write_run_table(paper, &self.runs);
         paper.write_truncation(self.runs.len(), self.total, self.next.as_deref());
+    }
+}
+
+/// Writes a table of runs.
+pub(super) fn write_run_table(paper: &mut TextPage, runs: &[RunSummary]) {
+    if runs.is_empty() {
+        return;
+    }
+    let mut table = TextTable::new(&["RUN", "STATE", "DONE", "UPDATED", "TITLE"]).with_elastic_column(4);
+    for run in runs {
+        let outcome = run.outcome.map(|word| word.0);
+        table.push_row(vec![
+            TableCell::new(&run.id, TextTone::Strong),
+            TableCell::new(
+                state::run_state_text(run.state.0, outcome),
+                state::run_tone(run.state.0, outcome),
+            ),
+            TableCell::plain(format!("{} of {}", run.progress.done, run.progress.total)),
+            TableCell::new(paper.relative_time(run.updated_at), TextTone::Faint),
+            TableCell::plain(&run.title),
+        ]);
+    }
+    paper.write_table(&table);
+}
+
+impl HumanReadable for RunUseResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        match &self.run {
+            Some(run) => paper.write_line(format!("Commands in this worktree are about {} now.", run.id)),
+            None => paper.write_line("No run is chosen in this worktree."),
+        }
     }
 }
 

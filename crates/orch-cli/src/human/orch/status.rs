@@ -1,12 +1,13 @@
 //! A run at a glance: progress, workers, questions, and the next commands.
 
+use orch_contract::orch::run::{BriefOrRuns, OpenRunsResponse, StatusOrRuns};
 use orch_contract::orch::status::{ActiveTask, ClashView, FailedTask, StatusResponse};
 use orch_core::task::TaskState;
 use orch_core::time::TimeSpan;
 
 use super::blocked::{write_question, write_stuck_tasks};
 use super::counted_noun;
-use super::run::{progress_bar, write_landing, write_run_header};
+use super::run::{progress_bar, write_landing, write_run_header, write_run_table};
 use super::state;
 use super::task::{TaskLine, write_task_table};
 use crate::human::time::fine_span;
@@ -55,14 +56,47 @@ fn remaining_time(eta: TimeSpan) -> String {
     format!("about {} left", fine_span(eta))
 }
 
+impl HumanReadable for OpenRunsResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        if self.runs.is_empty() {
+            paper.write_line("There is no run yet. Begin with one of these:");
+        }
+        write_run_table(paper, &self.runs);
+        write_next_commands(paper, &self.next);
+    }
+}
+
+impl HumanReadable for StatusOrRuns {
+    fn render_human(&self, paper: &mut TextPage) {
+        match self {
+            Self::Status(status) => status.render_human(paper),
+            Self::Runs(runs) => runs.render_human(paper),
+        }
+    }
+}
+
+impl HumanReadable for BriefOrRuns {
+    fn render_human(&self, paper: &mut TextPage) {
+        match self {
+            Self::Brief(brief) => paper.write_line(super::brief::brief_text(brief).trim_end().to_owned()),
+            Self::Runs(runs) => runs.render_human(paper),
+        }
+    }
+}
+
 impl HumanReadable for StatusResponse {
     fn render_human(&self, paper: &mut TextPage) {
         write_overview(paper, self);
-        if !self.next.is_empty() {
-            write_section(paper, "Next");
-            for command in &self.next {
-                paper.write_line(format!("  {}", escape_controls(command)));
-            }
+        write_next_commands(paper, &self.next);
+    }
+}
+
+/// Writes the next commands, where there are any.
+pub(super) fn write_next_commands(paper: &mut TextPage, next: &[String]) {
+    if !next.is_empty() {
+        write_section(paper, "Next");
+        for command in next {
+            paper.write_line(format!("  {}", escape_controls(command)));
         }
     }
 }

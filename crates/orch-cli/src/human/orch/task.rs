@@ -3,12 +3,13 @@
 use orch_contract::attempt::{AttemptChecksView, JudgementView};
 use orch_contract::orch::dependency::{DependencyEditResponse, DependencyListResponse, DependencyView};
 use orch_contract::orch::plan::{PlanResponse, TaskAddResponse};
-use orch_contract::orch::task::{TaskListResponse, TaskResponse, TaskShowResponse};
+use orch_contract::orch::task::{TaskChangeResponse, TaskListResponse, TaskResponse, TaskShowResponse};
 use orch_contract::{AttemptView, TaskOrSummary, TaskSummary, TaskView, UtcTimestamp};
 use orch_core::attempt::AttemptState;
 use orch_core::task::TaskState;
 
 use super::judgement::write_check;
+use super::status::write_next_commands;
 use super::{counted_noun, state};
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
@@ -164,6 +165,19 @@ impl HumanReadable for TaskResponse {
     }
 }
 
+impl HumanReadable for TaskChangeResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        self.tasks.iter().for_each(|task| write_changed_task(paper, task));
+        for (tasks, what) in [(&self.skipped, "skipped"), (&self.unskipped, "no longer skipped")] {
+            if !tasks.is_empty() {
+                let count = counted_noun(tasks.len() as u64, "other task is", "other tasks are");
+                paper.write_line(format!("{count} {what}: {}", tasks.join(" ")));
+            }
+        }
+        write_next_commands(paper, &self.next);
+    }
+}
+
 impl HumanReadable for TaskAddResponse {
     fn render_human(&self, paper: &mut TextPage) {
         match self {
@@ -201,6 +215,17 @@ impl HumanReadable for PlanResponse {
             counted_noun(self.levels, "level", "levels"),
             self.ready
         ));
+        if self.pruned > 0 {
+            paper.write_line(format!("{} cancelled.", counted_noun(self.pruned, "task", "tasks")));
+        }
+        for change in self.changes.iter().filter(|change| change.change != "add") {
+            let fields = change.fields.join(" ");
+            paper.write_line(format!("  {} {}  {fields}", change.change, change.task).trim_end().to_owned());
+        }
+        for left in &self.left {
+            let fields = left.fields.join(" ");
+            paper.write_line(format!("  left {}  {fields}  {}", left.task, left.reason));
+        }
         if !self.tasks.is_empty() {
             paper.write_gap();
             write_task_table(paper, self.tasks.iter().map(TaskLine::from));

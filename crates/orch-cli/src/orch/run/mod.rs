@@ -1,6 +1,7 @@
 //! `orch run …`: one goal with its limits.
 
 mod cancel;
+mod choose;
 mod edit;
 mod init;
 mod list;
@@ -34,6 +35,7 @@ enum RunCommand {
     Pause(pause::RunPauseArgs),
     Resume(resume::RunResumeArgs),
     Repair(repair::RunRepairArgs),
+    Use(choose::RunUseArgs),
     Cancel(cancel::RunCancelArgs),
     Rm(rm::RunRmArgs),
 }
@@ -47,6 +49,7 @@ pub(super) fn run(args: RunArgs, context: &mut CommandRuntime<'_>) -> Result<Com
         RunCommand::Pause(args) => pause::run(args, context),
         RunCommand::Resume(args) => resume::run(args, context),
         RunCommand::Repair(args) => repair::run(args, context),
+        RunCommand::Use(args) => choose::run(args, context),
         RunCommand::Cancel(args) => cancel::run(args, context),
         RunCommand::Rm(args) => rm::run(args, context),
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use orch_app::naming::{keys_of_one_run, parse_task};
 use orch_app::orch::task::add::AddTask;
+use orch_app::orch::task::plan::PlanManner;
 use orch_app::values::{parse_max_attempts, parse_priority, parse_slug};
 use orch_app::{AppError, TaskSelector};
 use orch_core::id::Slug;
@@ -70,9 +71,15 @@ struct PlanOptions {
     /// Validate the plan, print the result and change nothing
     #[arg(long, requires = "file", conflicts_with = "title")]
     dry_run: bool,
-    /// Update tasks whose keys exist; live and finished tasks are never changed
+    /// Update tasks whose keys exist; live and finished ones are left as they are, and the answer names them
     #[arg(long, requires = "file", conflicts_with = "title")]
     update: bool,
+    /// Print what --update would change, what it would leave out and why, and change nothing
+    #[arg(long, requires = "file", conflicts_with = "title")]
+    diff: bool,
+    /// Update, and cancel the tasks that the plan lacks; live, reported and done ones stay
+    #[arg(long, requires = "file", conflicts_with = "title")]
+    prune: bool,
 }
 
 const EXAMPLE: &str = "\
@@ -90,8 +97,13 @@ A task has: key title spec spec_file after priority accept verify labels agent m
 
 pub(super) fn run(args: TaskAddArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     if let Some(file) = &args.plan.file {
-        let options = (args.plan.update, args.plan.dry_run, args.manner.detail.full);
-        let request = context.app().read_plan(file, &mut std::io::stdin().lock(), options)?;
+        let manner = PlanManner {
+            update: args.plan.update || args.plan.diff,
+            prune: args.plan.prune,
+            dry_run: args.plan.dry_run || args.plan.diff,
+            full: args.manner.detail.full,
+        };
+        let request = context.app().read_plan(file, &mut std::io::stdin().lock(), manner)?;
         return context.answer(&request, &args.manner.repeatable);
     }
     let agent = context.app().calling_lead()?;

@@ -1,22 +1,24 @@
 //! `orch task cancel`.
 
-use orch_app::naming::parse_task;
-use orch_app::orch::task::cancel::CancelTask;
-use orch_app::{AppError, TaskSelector};
+use orch_app::AppError;
+use orch_app::orch::task::change::{CancelTasks, ChangeWords};
 
-use crate::arguments::ChangeOptions;
+use crate::arguments::{ChangeOptions, ReasonOption, TaskSelectors};
 use crate::context::CommandRuntime;
 use crate::respond::CommandOutcome;
 
-/// Cancel a task
+/// Cancel tasks
 ///
-/// Its live attempt ends, and its dependents are skipped.
+/// Their live attempts end. Tasks that depend on them are skipped; the answer names them.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "EXAMPLE:\n  orch task cancel ship/docs")]
+#[command(
+    after_help = "EXAMPLES:\n  orch task cancel ship/docs\n  orch task cancel docs changelog --reason 'Not in this release.'"
+)]
 pub(super) struct TaskCancelArgs {
-    /// The task, KEY or RUN/KEY
-    #[arg(value_name = "TASK", value_parser = parse_task)]
-    task: TaskSelector,
+    #[command(flatten)]
+    which: TaskSelectors,
+    #[command(flatten)]
+    reason: ReasonOption,
     #[command(flatten)]
     manner: ChangeOptions,
 }
@@ -26,7 +28,8 @@ pub(super) fn run(
     context: &mut CommandRuntime<'_>,
 ) -> Result<CommandOutcome, AppError> {
     let agent = context.app().calling_lead()?;
-    let task = context.app().resolve_task(args.task)?;
-    let request = CancelTask { agent, task, full: args.manner.detail.full };
+    let words = ChangeWords { reason: args.reason.read(context)?, ..ChangeWords::default() };
+    let tasks = args.which.resolve(context)?;
+    let request = CancelTasks { agent, tasks, words, full: args.manner.detail.full };
     context.answer(&request, &args.manner.repeatable)
 }

@@ -3,9 +3,12 @@
 mod add;
 mod cancel;
 mod edit;
+mod hold;
 mod list;
+mod redo;
 mod retry;
 mod show;
+mod unhold;
 
 use clap::Subcommand;
 use orch_app::AppError;
@@ -29,6 +32,10 @@ enum TaskCommand {
     Edit(Box<edit::TaskEditArgs>),
     Cancel(cancel::TaskCancelArgs),
     Retry(retry::TaskRetryArgs),
+    Hold(hold::TaskHoldArgs),
+    Unhold(unhold::TaskUnholdArgs),
+    #[command(visible_alias = "reopen")]
+    Redo(Box<redo::TaskRedoArgs>),
 }
 
 pub(super) fn run(args: TaskArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
@@ -39,5 +46,8 @@ pub(super) fn run(args: TaskArgs, context: &mut CommandRuntime<'_>) -> Result<Co
         TaskCommand::Edit(args) => edit::run(*args, context),
         TaskCommand::Cancel(args) => cancel::run(args, context),
         TaskCommand::Retry(args) => retry::run(args, context),
+        TaskCommand::Hold(args) => hold::run(args, context),
+        TaskCommand::Unhold(args) => unhold::run(args, context),
+        TaskCommand::Redo(args) => redo::run(*args, context),
     }
 }

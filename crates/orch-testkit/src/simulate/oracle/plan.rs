@@ -55,10 +55,14 @@ impl OracleModel {
                 edges += 1;
             }
         }
+        let mut rewired = Vec::new();
         for (index, task) in there.into_iter().enumerate().filter_map(|(index, task)| Some((index, task?))) {
-            let rewired = self.replace_dependencies(run, task, &lines[index].after)?;
-            changed += usize::from(rewired.is_some());
-            edges += rewired.unwrap_or(0);
+            rewired.extend(self.remove_dependencies(run, task, &lines[index].after));
+        }
+        changed += rewired.len();
+        for (task, new) in rewired {
+            self.add_edges((run, task), &new)?;
+            edges += new.len();
         }
         let ready = keys.iter().filter(|key| {
             self.runs[run].task_index(key).is_some_and(|task| self.runs[run].task_state(task) == "ready")
@@ -84,25 +88,24 @@ impl OracleModel {
         Ok(keys)
     }
 
-    /// Replaces a task's dependencies; returns how many are new, or `None` if nothing changed.
-    fn replace_dependencies(
+    /// Removes the dependencies that a plan does not name; returns it with the new ones, or `None` if nothing changes.
+    fn remove_dependencies(
         &mut self,
         run: usize,
         task: usize,
         after: &[&'static str],
-    ) -> Result<Option<usize>, &'static str> {
+    ) -> Option<(usize, Vec<&'static str>)> {
         if self.runs[run].tasks[task].base != OwnTaskState::Free {
-            return Ok(None);
+            return None;
         }
         let now = self.runs[run].tasks[task].after.clone();
         let key = |place: &usize| self.runs[run].tasks[*place].key.clone();
         let keep: BTreeSet<usize> =
             now.iter().copied().filter(|place| after.contains(&key(place).as_str())).collect();
-        let new: Vec<&str> =
+        let new: Vec<&'static str> =
             after.iter().copied().filter(|on| !now.iter().any(|place| key(place) == *on)).collect();
         let gone = keep.len() < now.len();
         self.runs[run].tasks[task].after = keep;
-        self.add_edges((run, task), &new)?;
-        Ok((gone || !new.is_empty()).then_some(new.len()))
+        (gone || !new.is_empty()).then_some((task, new))
     }
 }

@@ -86,6 +86,7 @@ fn sample_view() -> DriveView {
         "progress": { "done": 7, "total": 20 },
         "critical_path": ["lexer", "docs"],
         "eta_ms": 754_321,
+        "driven": true,
         "next": [],
     });
     let view = json!({
