@@ -4,9 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use orch_contract::{ErrorCode, ErrorView};
-use orch_core::escape::find_invisible;
 use orch_core::limit::{FIELD_ENTRIES_MAX, TEXT_BYTES_MAX};
-use orch_core::refusal::ArgumentProblem;
 
 use orch_app::AppError;
 
@@ -72,10 +70,6 @@ impl TextSource {
     pub fn read_title(&mut self, argument: &'static str, given: Option<&str>) -> Result<String, AppError> {
         let text = self.read_required(argument, given, None)?;
         check_not_empty(argument, text.trim())?;
-        if let Some(character) = find_invisible(&text) {
-            let problem = ArgumentProblem::Invisible { character };
-            return Err(AppError::invalid_argument(argument, format!("{argument} {problem}.")));
-        }
         Ok(text)
     }
 

@@ -467,7 +467,6 @@ fn argument_details(argument: &str, problem: ArgumentProblem) -> Value {
         ArgumentProblem::TooMany { max } => json!({"argument": argument, "entries_max": max}),
         ArgumentProblem::Empty
         | ArgumentProblem::Nul
-        | ArgumentProblem::Invisible { .. }
         | ArgumentProblem::NotAFolder
         | ArgumentProblem::InRepository
         | ArgumentProblem::NoParent

@@ -126,12 +126,6 @@ pub enum ArgumentProblem {
     /// It contains a NUL character.
     #[error("contains a NUL character")]
     Nul,
-    /// It contains a character that a reader does not see, or that changes the order of the text.
-    #[error("contains the invisible character U+{:04X}", u32::from(*character))]
-    Invisible {
-        /// The character.
-        character: char,
-    },
     /// It names something that is not a folder.
     #[error("is not a folder")]
     NotAFolder,

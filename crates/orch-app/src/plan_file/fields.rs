@@ -3,7 +3,6 @@
 use std::fmt::Display;
 
 use orch_core::check::{CheckIdentity, FlakyVerdict};
-use orch_core::escape::find_invisible;
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
@@ -43,7 +42,7 @@ readers! {
     /// Reads a text that may be empty.
     text: String, String => check_text;
     /// Reads a title, which must not be blank.
-    title: String, String => check_visible_title;
+    title: String, String => check_title;
     /// Reads a command, a pattern or a revision, which must not be blank.
     command: String, String => check_title;
     /// Reads a list of texts, none of them empty.
@@ -103,13 +102,6 @@ pub(super) fn check_text(text: String) -> Result<String, ArgumentProblem> {
         return Err(ArgumentProblem::Nul);
     }
     Ok(text)
-}
-
-fn check_visible_title(title: String) -> Result<String, ArgumentProblem> {
-    match find_invisible(&title) {
-        Some(character) => Err(ArgumentProblem::Invisible { character }),
-        None => check_title(title),
-    }
 }
 
 fn check_title(title: String) -> Result<String, ArgumentProblem> {

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use super::list::canonicalize_existing;
 use crate::error::GitError;
 use crate::repository::Repository;
 
@@ -55,6 +56,23 @@ impl Repository {
             }
         }
         Ok(())
+    }
+
+    /// Restores the path in the registration of the worktree at a path, which a killed `git worktree move` leaves empty
+    /// or naming the folder that was moved; git does not list such a worktree at its path.
+    pub(super) fn restore_moved_link(&self, path: &Path) -> Result<(), GitError> {
+        let link = canonicalize_existing(path).join(".git");
+        let Some(registration) = read_link(&link) else { return Ok(()) };
+        if registration.parent() != Some(&self.common_dir().join("worktrees")) || !registration.is_dir() {
+            return Ok(());
+        }
+        let gitdir = registration.join("gitdir");
+        match read_path(&gitdir, "") {
+            Some(recorded) if recorded == link || read_link(&recorded).as_deref() == Some(&registration) => {
+                Ok(())
+            }
+            _ => replace_file(&gitdir, b"", &link),
+        }
     }
 }
 

@@ -44,6 +44,7 @@ impl Repository {
     /// # Errors
     /// `Busy` if it is being created now.
     pub fn sweep_incomplete(&self, path: &Path) -> Result<bool, GitError> {
+        self.restore_moved_link(path)?;
         let is_incomplete = || {
             Ok(self.find_registration(path)?.is_some_and(|entry: RegisteredWorktree| entry.is_incomplete()))
         };

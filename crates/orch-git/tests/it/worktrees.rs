@@ -409,6 +409,31 @@ fn a_removal_whose_git_was_killed_halfway_is_completed() {
     fixture.check_integrity();
 }
 
+/// A `git worktree move` that is killed between moving the folder and recording it leaves a worktree that git does not list.
+#[test]
+fn a_move_whose_git_was_killed_halfway_is_swept() {
+    for recorded in [String::new(), "elsewhere".to_owned()] {
+        let fixture = GitFixture::new();
+        let repository = fixture.repository();
+        let (path, commit) = (fixture.beside("key.2"), fixture.head());
+        let spec = WorktreeSpec {
+            path: &path,
+            checkout: CheckoutTarget::Detached,
+            commit: &commit,
+            reason: "r/key@2",
+        };
+        repository.add_worktree(&spec).unwrap();
+        let registration = fixture.top.join(".git/worktrees/key.2");
+        fs::write(registration.join("locked"), "orch: being made").unwrap();
+        let recorded =
+            if recorded.is_empty() { recorded } else { format!("{}\n", fixture.beside(&recorded).display()) };
+        fs::write(registration.join("gitdir"), recorded).unwrap();
+        assert!(repository.sweep_incomplete(&path).unwrap());
+        assert!(!path.exists() && !registration.exists());
+        fixture.check_integrity();
+    }
+}
+
 #[test]
 fn abandoned_worktrees_are_swept_unless_they_are_in_use() {
     let fixture = GitFixture::new();

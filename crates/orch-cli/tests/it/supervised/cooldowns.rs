@@ -58,7 +58,10 @@ fn workers_that_are_refused_together_are_one_episode_that_the_lead_is_told() {
     assert!(brief.contains("No worker of fake is started until"), "{brief}");
 
     let shown = place.orch(&["profile", "show", "fake"]).ok()["profiles"][0].clone();
-    assert_eq!((&shown["cooldown"]["cause"], &shown["cooldown"]["until"]), (&json!("quota"), &json!(until)));
+    assert_eq!(shown["cooldown"]["cause"], "quota");
+    // The provider told how long, and later attempts of the episode told it a moment later.
+    let (first, last) = (&until[..16], shown["cooldown"]["until"].as_str().unwrap());
+    assert!(last >= first, "{first} {last}");
     assert_eq!((&shown["command_found"], &shown["resumable"]), (&json!(true), &json!(false)));
     // No attempt counted, and each is still the first one.
     let attempts = place.orch(&["task", "show", "t1"]).ok()["attempts"].clone();

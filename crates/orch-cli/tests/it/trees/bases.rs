@@ -99,18 +99,6 @@ fn what_needs_a_repository_says_so_outside_of_one() {
 
 /// Checks that nobody will ever run are not taken in without a word.
 #[test]
-fn checks_without_worktrees_are_warned_of() {
-    let inside = TestEnvironment::with_repository();
-    let outside = TestEnvironment::without_store();
-    for (place, more) in [(&inside, &["--no-worktrees"][..]), (&outside, &[])] {
-        let words = ["run", "init", "x", "--verify", "true"];
-        let made = place.orch(&[&words[..], more].concat()).run().ok_document();
-        let warnings = text_list(&made["warnings"]);
-        assert!(warnings.iter().any(|warning| warning.contains("are not run")), "{made}");
-    }
-}
-
-#[test]
 fn a_dispatch_records_where_its_attempt_begins() {
     let place = TestEnvironment::with_tree_run(&[]);
     let sent = place.dispatch_task("a", "w");
