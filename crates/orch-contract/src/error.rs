@@ -306,6 +306,10 @@ fn not_rejected_sentence(attempt: &AttemptName, state: AttemptState, last: Optio
     }
 }
 
+fn recall_command(attempt: &AttemptName) -> String {
+    format!("orch recall {}", attempt.task)
+}
+
 /// Returns the next command to run, if there is one.
 fn refusal_hint(refusal: &Refusal) -> Option<String> {
     Some(match refusal {
@@ -356,9 +360,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
         Refusal::AttemptLive { task, .. } => format!("orch recall {task}"),
         Refusal::AttemptNotRejected { attempt, .. } => format!("orch task show {}", attempt.task),
         // Cancelling does not end claimed work.
-        Refusal::RunLive { attempt, status: RunStatus::Cancelled, .. } => {
-            format!("orch recall {}", attempt.task)
-        }
+        Refusal::RunLive { attempt, status: RunStatus::Cancelled, .. } => recall_command(attempt),
         Refusal::RunLive { run, .. } => format!("orch run cancel {run}"),
         Refusal::CapacityReached { run, .. } => {
             format!("orch wait --for reported,done,failed,lost --run {run}")

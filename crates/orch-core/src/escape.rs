@@ -34,25 +34,6 @@ pub fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// The two joiners are allowed between letters of the scripts that need them, and within emoji.
-#[must_use]
-pub fn find_invisible(text: &str) -> Option<char> {
-    let mut before = None;
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        let is_joiner = matches!(character, '\u{200c}' | '\u{200d}');
-        let joins = |neighbour: Option<char>| {
-            neighbour.is_some_and(|other| !other.is_ascii() && !is_invisible(other))
-        };
-        let is_used = joins(before) && joins(characters.peek().copied());
-        if is_invisible(character) || is_direction_control(character) || (is_joiner && !is_used) {
-            return Some(character);
-        }
-        before = Some(character);
-    }
-    None
-}
-
 /// Returns whether the character takes no place and means nothing to a reader; the two joiners are not among these.
 const fn is_invisible(character: char) -> bool {
     matches!(character,

@@ -81,7 +81,8 @@ pub(crate) fn list_believed_operations(
     now: Time,
 ) -> Result<Vec<FailedOperation>, Error> {
     let mut found = Vec::new();
-    for pending in effect::list_pending(tx, None)? {
+    let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+    for pending in effect::list_held(tx, &ids)? {
         let run = runs.iter().find(|run| run.id == pending.run);
         let Some((run, until)) = run.zip(effect_lease::believed_until(&pending, now)) else { continue };
         let attempt = match subject_attempt(&pending) {

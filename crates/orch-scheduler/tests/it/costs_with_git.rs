@@ -134,7 +134,7 @@ fn integrating_costs_five_transactions_for_each_attempt() {
     assert_eq!(expect_fresh(done).integrated.len(), 3);
     // Four write transactions for each attempt that is verified and merged here, and one on another connection that
     // removes its worktree; the first attempt was verified before.
-    assert_within("an integration of three", cost, 14, 212);
+    assert_within("an integration of three", cost, 14, 218);
     let request = landing_request();
     let (cost, _) = place.cost(|desk| land::land_run(&mut desk.session, None, &lead, &request).unwrap());
     assert_within("a landing", cost, 4, 68);

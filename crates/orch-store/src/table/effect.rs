@@ -51,6 +51,9 @@ statements! {
     const FORGET_FAILURES = "UPDATE effect SET tries = 0, waits = 0, retry_at = NULL, failure = NULL WHERE run_id = $1
         AND (CAST($2 AS BIGINT) IS NULL OR id = $2) AND failure IS NOT NULL";
     const FAILED = select!("WHERE run_id = $1 AND failure IS NOT NULL ORDER BY id");
+    const HELD = select!(
+        "WHERE host IS NOT NULL AND run_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id"
+    );
     const MANY_FAILED = select!(
         "WHERE failure IS NOT NULL AND run_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id"
     );
@@ -363,6 +366,12 @@ pub fn list_failed(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<PendingEf
 pub fn list_failed_many(tx: &mut Transaction<'_>, runs: &[RunId]) -> Result<Vec<PendingEffect>, Fault> {
     let runs = id_list(runs.iter().map(|run| run.0));
     tx.query_all(MANY_FAILED, &[runs.as_str().into()], effect_from_row)
+}
+
+/// Lists the effects of several runs that have a performer, oldest first.
+pub fn list_held(tx: &mut Transaction<'_>, runs: &[RunId]) -> Result<Vec<PendingEffect>, Fault> {
+    let runs = id_list(runs.iter().map(|run| run.0));
+    tx.query_all(HELD, &[runs.as_str().into()], effect_from_row)
 }
 
 /// Records what is about to be done in the effect's payload; `false` when a newer lease exists.

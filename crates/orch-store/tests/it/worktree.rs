@@ -69,12 +69,9 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
             worktree::insert(tx, &test_worktree(*id, run, u32::try_from(slot).unwrap()))
         });
     }
-    assert_eq!(read_store(&mut store, worktree::used_slots), [0, 1]);
     let mut first = test_worktree(ids[0], run, 0);
+    slots_are_saved(&mut store, ids[0]);
     assert_eq!(read_store(&mut store, |tx| worktree::load(tx, ids[0])), Some(first.clone()));
-    write_store(&mut store, |tx| worktree::save_slot(tx, ids[0], 7));
-    assert_eq!(read_store(&mut store, |tx| worktree::load(tx, ids[0])).unwrap().slot, 7);
-    write_store(&mut store, |tx| worktree::save_slot(tx, ids[0], 0));
     first.state = WorktreeState::Removed;
     (first.head, first.merged) = (Some(test_commit('2')), Some(test_commit('3')));
     (first.changes, first.salvage) = (Some("{}".to_owned()), Some("refs/orch/salvage/r/a.1".to_owned()));
@@ -333,6 +330,14 @@ fn recorded_merge(store: &mut Store, run: RunId, attempt: AttemptId, holder: &Ef
     assert!(write_store(store, |tx| effect::delete_performed(tx, again.id, 2)));
 }
 
+fn slots_are_saved(store: &mut Store, id: AttemptId) {
+    assert_eq!(read_store(store, worktree::used_slots), [0, 1]);
+    for slot in [7, 0] {
+        write_store(store, |tx| worktree::save_slot(tx, id, slot));
+        assert_eq!(read_store(store, |tx| worktree::load(tx, id)).unwrap().slot, slot);
+    }
+}
+
 /// A failure is saved under the newest lease, releases it, and is found until it is forgotten.
 fn failures_of_effects(store: &mut Store, run: RunId, id: EffectId) {
     let failure = OperationFailure {
@@ -354,6 +359,7 @@ fn failures_of_effects(store: &mut Store, run: RunId, id: EffectId) {
     assert_eq!((&found.retries, &found.holder), (&retries, &None));
     assert_eq!(read_store(store, |tx| effect::list_failed(tx, run)), std::slice::from_ref(&found));
     assert_eq!(read_store(store, |tx| effect::list_failed_many(tx, &[RunId(99), run])), [found]);
+    assert_eq!(read_store(store, |tx| effect::list_held(tx, &[run])), []);
     assert_eq!(write_store(store, |tx| effect::forget_failures(tx, run, Some(EffectId(99)))), 0);
     assert_eq!(write_store(store, |tx| effect::forget_failures(tx, run, None)), 1);
     let forgotten = read_store(store, |tx| effect::load(tx, id)).unwrap().retries;

@@ -80,10 +80,11 @@ impl InitRun {
         let prefix = &self.branch_prefix;
         let details = error.view.details.as_ref();
         let branch = details.and_then(|details| details.get("branch")?.as_str()).unwrap_or("/");
+        let concerns_checks = details.is_some_and(|details| details.get("repository").is_some());
         let is_prefix = prefix == branch || prefix.starts_with(&format!("{branch}/"));
         let is_optional = !self.requires_worktrees() && self.base.is_none() && self.worktree_root.is_none();
         let option = match error.code() {
-            ErrorCode::NotSupported if self.no_worktrees || error.view.hint.is_some() => return error,
+            ErrorCode::NotSupported if self.no_worktrees || concerns_checks => return error,
             ErrorCode::WorktreeConflict if is_prefix => "--branch-prefix=PREFIX",
             ErrorCode::NotSupported | ErrorCode::BaseNotFound if is_optional => "--no-worktrees",
             _ => return error,

@@ -78,7 +78,7 @@ impl HumanReadable for StatusOrRuns {
 impl HumanReadable for BriefOrRuns {
     fn render_human(&self, paper: &mut TextPage) {
         match self {
-            Self::Brief(brief) => paper.write_line(super::brief::brief_text(brief).trim_end().to_owned()),
+            Self::Brief(brief) => paper.write_line(super::brief::brief_text(brief).trim_end()),
             Self::Runs(runs) => runs.render_human(paper),
         }
     }

@@ -220,7 +220,7 @@ impl HumanReadable for PlanResponse {
         }
         for change in self.changes.iter().filter(|change| change.change != "add") {
             let fields = change.fields.join(" ");
-            paper.write_line(format!("  {} {}  {fields}", change.change, change.task).trim_end().to_owned());
+            paper.write_line(format!("  {} {}  {fields}", change.change, change.task).trim_end());
         }
         for left in &self.left {
             let fields = left.fields.join(" ");

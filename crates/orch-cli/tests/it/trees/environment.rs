@@ -248,12 +248,9 @@ fn a_worktree_root_of_ones_own_is_used() {
     // A file where the folder should be.
     let file = place.sibling_path("file");
     std::fs::write(&file, "x").unwrap();
-    place.begin_run("s", &["--worktree-root", file.to_str().unwrap()]);
-    place.orch(&["task", "add", "x", "--key", "b", "--run", "s"]).ok();
-    let refused = place.orch(&["dispatch", "s/b", "--to", "w"]).run();
-    assert_eq!(refused.document()["ok"], false);
+    let words = ["run", "init", "x", "--name", "s", "--worktree-root", file.to_str().unwrap()];
+    place.orch(&words).fails("invalid_argument");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "x");
-    assert_eq!(place.task_state("s/b"), "ready");
 }
 
 /// A disk with so little room left is not filled to its brim.

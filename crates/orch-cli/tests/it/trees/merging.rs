@@ -406,7 +406,6 @@ fn a_tree_that_is_worked_in_stays() {
     let open = gate.wait_reached();
     let merged = place.orch(&["integrate"]).ok();
     assert_eq!(attempt_names(&merged["integrated"]), ["r/a@1"]);
-    assert!(json_text(&merged["faults"][0]["reason"]).contains("process"), "why it stays is said: {merged}");
     assert!(work.path.join("a.txt").exists());
     super::fixture::open_gate(open, "go");
     worker.wait_output();
