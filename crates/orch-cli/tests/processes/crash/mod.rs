@@ -102,9 +102,12 @@ fn crash_during_checks(story: &KilledCommand, times: u32) {
     for dies_at in 1..=times {
         let site = CrashFixture::prepared_for(story.run, story.prepare);
         let (count, started) = (site.sibling_path("count"), site.sibling_path("started"));
+        // Two may run at once, so that each takes its number under a lock.
+        let lock = site.sibling_path("lock");
         // The one of this number waits to be killed; every other one does its work.
         let script = format!(
-            "#!/bin/sh\nprintf x >>{count}\n[ \"$(wc -c <{count})\" -eq {dies_at} ] || exit 0\n: >{started}\nexec tail -f /dev/null\n",
+            "#!/bin/sh\nuntil mkdir {lock} 2>/dev/null; do sleep 0.01; done\nprintf x >>{count}\nnumber=$(wc -c <{count})\nrmdir {lock}\n[ \"$number\" -eq {dies_at} ] || exit 0\n: >{started}\nexec tail -f /dev/null\n",
+            lock = lock.display(),
             count = count.display(),
             started = started.display(),
         );
@@ -115,6 +118,8 @@ fn crash_during_checks(story: &KilledCommand, times: u32) {
         running.kill();
         assert!(running.wait_output().was_killed());
         wait_until("its check is gone as well", || processes_below(&site.sibling_path("repo.orch")) == 0);
+        // Another one may have been killed while it took its number.
+        let _ = std::fs::remove_dir(&lock);
         site.record_attempt(&format!("{} while command {dies_at} of the run is at work", story.name));
         recover_site(
             &site,
