@@ -387,7 +387,10 @@ fn escape_document(mut document: String) -> String {
         let mut escaped = String::with_capacity(document.len() + 16);
         for character in document.chars() {
             if is_harmful(character) {
-                escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+                // JSON names a character beyond the basic plane by two units.
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    escaped.push_str(&format!("\\u{unit:04x}"));
+                }
             } else {
                 escaped.push(character);
             }
@@ -443,7 +446,7 @@ mod tests {
 
     #[test]
     fn a_document_has_no_character_that_a_terminal_obeys() {
-        let texts = ["plain é 日本", "\u{9b}31m\u{7f}", "\u{202e}x\u{2066}", "a\u{1b}[2J\n\0"];
+        let texts = ["plain é 日本", "\u{9b}31m\u{7f}", "\u{202e}x\u{2066}", "x\u{e0041}", "a\u{1b}[2J\n\0"];
         let line = escape_document(serde_json::to_string(&texts).unwrap());
         assert!(!line.trim_end_matches('\n').contains(super::is_harmful), "{line}");
         assert!(line.contains("plain é 日本"), "{line}");

@@ -187,7 +187,7 @@ mod tests {
 
     /// The contract's list, word for word.
     const CONTRACT: &str = "invalid_argument store_not_found store_too_new store_busy store_unavailable store_corrupt \
-        store_read_only store_untrusted store_copied store_elsewhere store_in_use disk_full run_not_found run_not_open run_exists run_incomplete task_not_found task_exists \
+        store_read_only store_untrusted store_copied store_elsewhere store_in_use disk_full run_not_found run_not_open run_exists run_incomplete task_not_found profile_not_found task_exists \
         task_not_ready task_not_blocked task_finished dependency_cycle dependency_exists dependency_not_found \
         attempt_live attempt_not_found agent_not_found thread_not_found thread_closed not_claimed already_claimed \
         lease_lost question_open no_question inbox_empty timeout request_conflict request_not_found capacity_reached \
