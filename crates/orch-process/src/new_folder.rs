@@ -32,6 +32,9 @@ pub fn check_new_folder(path: &Path) -> Result<(), NewFolderProblem> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::DirBuilder;
+    use std::os::unix::fs::DirBuilderExt as _;
+
     use super::*;
 
     #[test]
@@ -47,6 +50,13 @@ mod tests {
         ] {
             assert_eq!(check_new_folder(&folder.path().join(name)), expected, "{name}");
         }
-        assert_eq!(check_new_folder(Path::new("/proc/new")), Err(NewFolderProblem::NotWritable));
+        // Root may write everywhere.
+        let expected = match rustix::process::geteuid().is_root() {
+            true => Ok(()),
+            false => Err(NewFolderProblem::NotWritable),
+        };
+        let locked = folder.path().join("locked");
+        DirBuilder::new().mode(0o500).create(&locked).unwrap();
+        assert_eq!(check_new_folder(&locked.join("new")), expected);
     }
 }
