@@ -168,7 +168,7 @@ pub enum TreeRefusal {
         /// Their total number.
         total: usize,
     },
-    /// A run that is to be deleted with everything has work that has not landed.
+    /// The run has work that has not landed, so deleting its salvage is refused.
     UnlandedWork {
         /// The run.
         run: Slug,

@@ -362,18 +362,8 @@ pub fn retry_task(task: &Task, now: Time) -> Result<Task, Refusal> {
 /// # Errors
 /// The task is finished.
 pub fn hold_task(task: &Task, held: bool, now: Time) -> Result<Option<Task>, Refusal> {
-    match task.state {
-        TaskState::Done | TaskState::Failed | TaskState::Cancelled => Err(finished_refusal(task)),
-        TaskState::Waiting
-        | TaskState::Ready
-        | TaskState::Skipped
-        | TaskState::Dispatched
-        | TaskState::Running
-        | TaskState::Blocked
-        | TaskState::Reported => {
-            Ok((task.held != held).then(|| Task { held, updated_at: now, ..task.clone() }))
-        }
-    }
+    require_editable(task)?;
+    Ok((task.held != held).then(|| Task { held, updated_at: now, ..task.clone() }))
 }
 
 /// Checks that a task is done, so that it can be done again by another task.
