@@ -16,7 +16,7 @@ use self::site_process::{ProcessKind, SiteProcess};
 use crate::seeded_rng::SeededRng;
 
 /// How long the last drive may take.
-const END_WAIT: Duration = Duration::from_secs(300);
+const END_WAIT: Duration = Duration::from_secs(150);
 
 /// The number of actions after which calm returns, for each kill: sometimes there is nothing to kill.
 const ACTIONS_PER_KILL: usize = 2;

@@ -196,7 +196,7 @@ fn read_all_objects(site: &PowerSite, commits: &BTreeSet<String>) -> Result<(), 
 
 /// Removes the locks of git that `orch doctor` reports and leaves to the user.
 fn remove_user_locks(site: &PowerSite) {
-    for name in ["packed-refs.lock", "config.lock", "HEAD.lock", "index.lock"] {
+    for name in ["packed-refs.lock", "config.lock", "HEAD.lock", "index.lock", "refs/heads/main.lock"] {
         // Mostly there is none.
         let _ = std::fs::remove_file(site.repo.repository_path().join(".git").join(name));
     }

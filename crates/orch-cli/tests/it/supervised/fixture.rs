@@ -120,10 +120,15 @@ fn process_of_folder(number: u32, here: &Path) -> Option<String> {
     })
 }
 
-/// Whether a process runs, or waits to be taken note of.
+/// Whether a process, or a thread of it, runs.
 pub(crate) fn is_process_alive(number: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+    let Some((_, fields)) = stat.rsplit_once(") ") else { return false };
+    let mut fields = fields.split(' ');
+    let is_zombie = fields.next() == Some("Z");
+    // The main thread of a killed process is a zombie while its other threads still exit.
+    let threads: u32 = fields.nth(16).and_then(|count| count.parse().ok()).unwrap_or(0);
+    !is_zombie || threads > 1
 }
 
 /// Sends a signal to a process.
