@@ -431,7 +431,11 @@ fn pause_commands(run: &core::Run, pause: &core::RunPause) -> Vec<String> {
             let options = run.budget.exhausted_options(run.spent, pause.at - run.created_at);
             options.iter().map(|option| format!("orch run edit {name} {option}")).collect()
         }
-        PauseReason::Baseline => vec![format!("orch run edit {name} --verify CMD"), resume],
+        PauseReason::Baseline => {
+            let has_base = run.ground.as_ref().is_some_and(|git| git.base_branch.is_some());
+            let sync = has_base.then(|| format!("orch run sync {name}"));
+            [format!("orch run edit {name} --verify CMD")].into_iter().chain(sync).chain([resume]).collect()
+        }
         PauseReason::BranchMoved => {
             let exists = run.ground.as_ref().is_some_and(|git| git.seen.is_some());
             tree_error::repair_commands(name, exists)

@@ -12,7 +12,9 @@ use crate::code::ErrorCode;
 /// Returns the code of a refusal. A worktree is identified by its attempt, so a missing worktree is a missing attempt.
 pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
     match refusal {
-        TreeRefusal::BaseNotFound { .. } | TreeRefusal::BranchNotFound { .. } => ErrorCode::BaseNotFound,
+        TreeRefusal::BaseNotFound { .. }
+        | TreeRefusal::BranchNotFound { .. }
+        | TreeRefusal::SyncBaseMissing { .. } => ErrorCode::BaseNotFound,
         TreeRefusal::BranchHeld { .. } => ErrorCode::WorktreeConflict,
         TreeRefusal::WorktreeDirty { .. } => ErrorCode::WorktreeDirty,
         TreeRefusal::WorktreeConflict { problem, .. } => match problem {
@@ -35,7 +37,9 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
         TreeRefusal::ChecksFailed { .. } | TreeRefusal::LandChecksFailed { .. } => ErrorCode::CheckFailed,
         TreeRefusal::LandingDiffers { .. } => ErrorCode::WorktreeConflict,
         TreeRefusal::MergedWorkMissing { .. } => ErrorCode::BranchMoved,
-        TreeRefusal::MergeConflict { .. } | TreeRefusal::LandConflict { .. } => ErrorCode::MergeConflict,
+        TreeRefusal::MergeConflict { .. }
+        | TreeRefusal::LandConflict { .. }
+        | TreeRefusal::SyncConflict { .. } => ErrorCode::MergeConflict,
         TreeRefusal::BranchMoved { .. } | TreeRefusal::NothingToAdopt { .. } => ErrorCode::BranchMoved,
         TreeRefusal::RunIncomplete { .. } => ErrorCode::RunIncomplete,
         TreeRefusal::OperationFailed { .. } => ErrorCode::OperationFailed,
@@ -69,13 +73,9 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
         TreeRefusal::WorktreeDirty { thread: None, tree, .. } => git_status_command(tree),
         TreeRefusal::BranchHeld { obstacle, .. } => return release_commands(obstacle).into_iter().next(),
         TreeRefusal::WorktreeConflict { tree, problem } => match problem {
-            TreeProblem::OtherBranch { branch, .. } => {
-                shell::join_words(["git", "-C", tree, "switch", branch])
-            }
+            TreeProblem::OtherBranch { branch, .. } => git_in(tree, &["switch", branch]),
             TreeProblem::InOther { .. } => shell::join_words(["cd", tree]),
-            TreeProblem::NotDescending { .. } => {
-                shell::join_words(["git", "-C", tree, "log", "--oneline", "-5"])
-            }
+            TreeProblem::NotDescending { .. } => git_in(tree, &["log", "--oneline", "-5"]),
             TreeProblem::InProgress { .. } => git_status_command(tree),
             TreeProblem::BranchTaken { branch } => {
                 shell::join_words(["git", "log", "--oneline", "-5", branch])
@@ -105,6 +105,10 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
         TreeRefusal::LandConflict { onto, branch, .. } => {
             shell::join_words(["git", "diff", "--stat", &format!("{onto}...{branch}")])
         }
+        TreeRefusal::SyncConflict { run, branch, from, .. } => {
+            return conflict_commands(run, from, branch).into_iter().next();
+        }
+        TreeRefusal::SyncBaseMissing { run, .. } => format!("orch run sync {run} --from BRANCH"),
         TreeRefusal::MergeConflict { .. }
         | TreeRefusal::HeldElsewhere { .. }
         | TreeRefusal::RequestAborted
@@ -129,6 +133,12 @@ pub(crate) fn repair_commands(run: &Slug, exists: bool) -> Vec<String> {
     let mut commands = vec![format!("orch run repair {run} --restore")];
     commands.extend(exists.then(|| format!("orch run repair {run} --adopt")));
     commands
+}
+
+/// Returns the commands that help with a conflict of the run's branch with another one.
+fn conflict_commands(_run: &Slug, from: &str, branch: &str) -> Vec<String> {
+    let compared = shell::join_words(["git", "diff", "--stat", &format!("{branch}...{from}")]);
+    vec![compared]
 }
 
 fn git_status_command(tree: &str) -> String {
@@ -239,9 +249,8 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
             json!({"run": run.as_str(), "branch": branch, "task": task, "expected": expected, "found": found})
         }
         TreeRefusal::MergeConflict { subject, files } => json!({"subject": subject, "files": files}),
-        TreeRefusal::LandConflict { onto, branch, files } => {
-            json!({"onto": onto, "branch": branch, "files": files})
-        }
+        TreeRefusal::LandConflict { .. } | TreeRefusal::SyncConflict { .. } => conflict_details(refusal),
+        TreeRefusal::SyncBaseMissing { run, from } => json!({"run": run.as_str(), "branch": from}),
         TreeRefusal::BranchMoved { run, branch, tip, found, .. } => json!({
             "run": run.as_str(),
             "branch": branch,
@@ -264,6 +273,24 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
         }
         TreeRefusal::NoFailedOperation { task } => json!({"task": task.to_string()}),
         TreeRefusal::RequestAborted | TreeRefusal::NotSupported { .. } => Value::Null,
+    }
+}
+
+/// Returns the details of a conflict of the run's branch with another one.
+fn conflict_details(refusal: &TreeRefusal) -> Value {
+    match refusal {
+        TreeRefusal::LandConflict { onto, branch, files } => {
+            json!({"onto": onto, "branch": branch, "files": files, "paths": files})
+        }
+        TreeRefusal::SyncConflict { run, branch, from, files } => json!({
+            "run": run.as_str(),
+            "branch": branch,
+            "from": from,
+            "files": files,
+            "paths": files,
+            "next": conflict_commands(run, from, branch),
+        }),
+        _ => Value::Null,
     }
 }
 

@@ -50,6 +50,8 @@ pub enum Effect {
     },
     /// Merge the run's branch into another branch; `None` in a row that cannot be read, which is given up.
     LandRun(Option<LandingPlan>),
+    /// Merge a base branch into the run's branch; `None` in a row that cannot be read, which is given up.
+    SyncRun(Option<SyncPlan>),
     /// Remove what only an unfinished run needs: spare worktrees, and worktrees in which checks ran.
     SweepWorktrees,
     /// Repair the run's branch that others moved.
@@ -103,6 +105,28 @@ pub struct LandingPlan {
     pub requested_by: Slug,
     /// The step of the target branch, once it is decided.
     pub step: Option<BranchStep>,
+}
+
+/// A synchronization as it was requested, with the step that was recorded before the run's branch moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncPlan {
+    /// The branch or revision that is merged into the run's branch.
+    pub from: String,
+    /// The agent that requested it.
+    pub requested_by: Slug,
+    /// The step of the run's branch, once it is decided.
+    pub step: Option<SyncStep>,
+}
+
+/// A step of the run's branch that merges another commit into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncStep {
+    /// The step.
+    pub step: BranchStep,
+    /// The commit that is merged.
+    pub base: CommitHash,
+    /// Whether the run's checks passed on the commit after it.
+    pub checked: bool,
 }
 
 /// How a run comes onto the branch that it lands on.
@@ -166,6 +190,7 @@ impl Effect {
             Self::ClearWorktree { .. } => EffectKind::Clear,
             Self::RestoreWorktree { .. } => EffectKind::Restore,
             Self::LandRun(_) => EffectKind::Land,
+            Self::SyncRun(_) => EffectKind::Sync,
             Self::SweepWorktrees => EffectKind::Sweep,
             Self::RepairBranch { .. } => EffectKind::Repair,
             Self::RemoveRun { .. } => EffectKind::Remove,
@@ -184,6 +209,7 @@ impl Effect {
             | Self::CheckBaseline
             | Self::IntegrateRun { .. }
             | Self::LandRun(_)
+            | Self::SyncRun(_)
             | Self::SweepWorktrees
             | Self::RepairBranch { .. }
             | Self::RemoveRun { .. } => None,
@@ -211,6 +237,8 @@ named_enum! {
         Restore = "restore",
         /// Merge the run's branch into another branch.
         Land = "land",
+        /// Merge a base branch into the run's branch.
+        Sync = "sync",
         /// Remove what only an unfinished run needs.
         Sweep = "sweep",
         /// Delete the run's rows and worktrees, keeping its commits.

@@ -103,6 +103,8 @@ named_enum! {
         Integrated = "integrated",
         /// The run's branch was landed on another branch.
         Landed = "landed",
+        /// A base branch was merged into the run's branch.
+        Synced = "synced",
         /// A worktree was removed; its contents are salvaged.
         WorktreeRemoved = "worktree_removed",
         /// A worktree was restored.

@@ -190,6 +190,7 @@ pub fn stuck_scope(kind: EffectKind) -> StuckScope {
         EffectKind::Clear
         | EffectKind::Restore
         | EffectKind::Land
+        | EffectKind::Sync
         | EffectKind::Repair
         | EffectKind::Sweep
         | EffectKind::Remove => StuckScope::Nothing,

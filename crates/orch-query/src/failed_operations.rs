@@ -63,6 +63,7 @@ pub(crate) fn list_failed_operations_of_task(
             EffectKind::Clear
             | EffectKind::Restore
             | EffectKind::Land
+            | EffectKind::Sync
             | EffectKind::Repair
             | EffectKind::Sweep
             | EffectKind::Remove => false,

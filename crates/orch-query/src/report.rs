@@ -14,9 +14,10 @@ use serde_json::Value;
 
 use orch_inbox::{Error, Session};
 use orch_scheduler::fresh_read::read_fresh;
-use orch_scheduler::task_outcome;
-use orch_scheduler::task_outcome::{BoundedList, TaskOutcome};
-use orch_scheduler::{lookup, work_message};
+use orch_scheduler::lookup;
+use orch_workspace::task_outcome;
+use orch_workspace::task_outcome::{BoundedList, TaskOutcome};
+use orch_workspace::work_message;
 
 /// The number of events per query.
 const PAGE: u32 = 1_000;

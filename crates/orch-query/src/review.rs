@@ -16,10 +16,10 @@ use orch_git::{CommitId, FileDiffStat, LineCount, Repository};
 use orch_inbox::{Error, Session};
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::lookup;
-use orch_scheduler::task_outcome::TaskOutcome;
 use orch_store::Transaction;
 use orch_store::table::{attempt, check_run, message, task as task_table};
 use orch_workspace::run_repository::{branch_ref, open_repository, to_commit_id, to_stored_commit};
+use orch_workspace::task_outcome::TaskOutcome;
 
 use crate::report::{RunReport, report_on};
 

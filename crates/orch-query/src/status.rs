@@ -22,7 +22,8 @@ use crate::failed_operations::list_failed_operations;
 use orch_inbox::{Error, Session};
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::run_branch::notice_branch_moves;
-use orch_scheduler::{TaskOverview, lookup, work_message};
+use orch_scheduler::{TaskOverview, lookup};
+use orch_workspace::work_message;
 
 /// A task with a live attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]

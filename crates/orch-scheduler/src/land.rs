@@ -16,13 +16,13 @@ use crate::operation::Operation;
 use crate::perform::check_settings::CheckSettings;
 use crate::perform::effect_lease::request_effect;
 use crate::perform::{complete_effect, complete_effect_with};
-use crate::task_outcome;
-use crate::task_outcome::{BoundedList, TaskOutcome};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 use orch_workspace::check_cache::CheckReuse;
 use orch_workspace::run_repository::{
     branch_ref, branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit,
 };
+use orch_workspace::task_outcome;
+use orch_workspace::task_outcome::{BoundedList, TaskOutcome};
 
 /// A request to land a run.
 #[derive(Clone, Debug)]

@@ -16,11 +16,11 @@ use crate::attempt_base::{AttemptBase, AttemptBases};
 use crate::not_ready::explain_refusal;
 use crate::perform::effect_lease::request_effect;
 use crate::perform::prepare::PreparingAttempt;
-use crate::rework::find_rejected_attempt;
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
-use crate::work_message::{self, WorkPlace};
 use orch_inbox::Error;
 use orch_inbox::send;
+use orch_workspace::rework::find_rejected_attempt;
+use orch_workspace::work_message::{self, WorkPlace};
 
 /// How many tasks' texts are loaded at once.
 const TEXTS_LOADED: usize = 16;

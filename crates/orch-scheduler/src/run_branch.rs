@@ -200,16 +200,22 @@ fn read_position(repository: &Repository, git: &RunGit) -> Result<Option<FoundBr
 #[derive(Debug, PartialEq, Eq)]
 struct ExplainedPositions {
     is_being_created: bool,
-    merging: Option<CommitHash>,
+    /// Where merges of orch move it.
+    merged: Vec<CommitHash>,
 }
 
 impl ExplainedPositions {
     fn load(tx: &mut Transaction<'_>, run: RunId) -> Result<Self, Error> {
-        let mut explained = Self { is_being_created: false, merging: None };
+        let mut explained = Self { is_being_created: false, merged: Vec::new() };
         for pending in effect::list_pending(tx, Some(run))? {
             match pending.effect {
                 Effect::CreateBranch => explained.is_being_created = true,
-                Effect::IntegrateRun { merging } => explained.merging = merging.map(|merge| merge.commit),
+                Effect::IntegrateRun { merging } => {
+                    explained.merged.extend(merging.map(|merge| merge.commit));
+                }
+                Effect::SyncRun(plan) => {
+                    explained.merged.extend(plan.and_then(|plan| plan.step).map(|step| step.step.to));
+                }
                 _ => {}
             }
         }
@@ -222,7 +228,7 @@ impl ExplainedPositions {
             None if self.is_being_created => Some(git.base.clone()),
             None => None,
             Some(found) => {
-                let is_ours = found.symbolic.is_none() && Some(&found.commit) == self.merging.as_ref();
+                let is_ours = found.symbolic.is_none() && self.merged.contains(&found.commit);
                 is_ours.then(|| found.commit.clone())
             }
         }
@@ -239,7 +245,7 @@ fn is_current(
     let current = unit.load_run(judged.id)?;
     let same_tip = current.ground.as_ref().map(|git| &git.tip) == judged.ground.as_ref().map(|git| &git.tip);
     let is_ours = match found {
-        Some(found) => explained.merging.as_ref() == Some(found),
+        Some(found) => explained.merged.contains(found),
         None => explained.is_being_created,
     };
     Ok(same_tip && !is_ours)
@@ -443,7 +449,7 @@ fn check_advance(
         let summary = format!("Protected files were changed: {names}.");
         return record_check_failure(session, &run, commit, None, summary);
     }
-    let report = run_branch_checks(session, &run, &commit)?;
+    let report = run_branch_checks(session, &run, &commit, CheckReuse::Known)?;
     match report.verdict() {
         ChecksVerdict::Good => record_checked_tip(session, &run, &commit, &report),
         ChecksVerdict::Bad => {
@@ -466,10 +472,11 @@ pub(crate) fn run_branch_checks(
     session: &mut Session,
     run: &Run,
     commit: &CommitHash,
+    reuse: CheckReuse,
 ) -> Result<CheckReport, Error> {
     let subject = CheckSubject { run, attempt: None, slot: 0, stage: CheckStage::Branch, commit, stop: None };
     let specs = checks::check_specs(&run.rules.verify, &[]);
-    run_known_checks(session, &subject, &specs, CheckReuse::Known)
+    run_known_checks(session, &subject, &specs, reuse)
 }
 
 /// Records that the checks passed where others advanced the branch.

@@ -1,4 +1,4 @@
-//! The folders of a run on disk: its repository and branch, the worktrees of its attempts, and the check trees in which its checks run.
+//! The folders of a run on disk: its repository and branch, the worktrees of its attempts, and the check trees in which its checks run; what its workers are told about them, and what of it is left.
 //!
 //! Nothing here decides about tasks: the callers do, with what these functions return, and record it.
 
@@ -10,7 +10,11 @@ pub mod checks;
 pub mod disk_space;
 pub mod git_locks;
 pub mod orphans;
+pub mod rework;
 pub mod run_location;
+pub mod run_remains;
 pub mod run_repository;
+pub mod task_outcome;
 pub mod tracked_branch;
+pub mod work_message;
 pub mod worktree_pool;

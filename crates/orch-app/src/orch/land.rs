@@ -9,8 +9,8 @@ use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_core::shell;
 use orch_core::task::ChecksStatus;
 use orch_scheduler::land::{LandOutcome, LandRequest, LandingChoice, land_run};
-use orch_scheduler::task_outcome::TaskOutcome;
 use orch_workspace::check_cache::CheckReuse;
+use orch_workspace::task_outcome::TaskOutcome;
 use serde::Serialize;
 
 use crate::app::App;

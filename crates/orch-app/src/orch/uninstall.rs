@@ -11,8 +11,8 @@ use orch_query::ps::list_processes;
 use orch_scheduler::clean::clean_attic;
 use orch_scheduler::rm::{RemovalExtent, plan_removal, remove_run};
 use orch_scheduler::run::list_runs;
-use orch_scheduler::run_remains::{RemainingReference, orphaned_references};
 use orch_store::page::PageRequest;
+use orch_workspace::run_remains::{RemainingReference, orphaned_references};
 use serde::Serialize;
 
 use super::clean::removed_resource;

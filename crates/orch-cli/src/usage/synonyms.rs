@@ -81,6 +81,7 @@ pub(super) const COMMANDS: &[CommandSynonyms] = &[
     command("orch run", "finish merge ship", "orch land"),
     command("orch run", "watch", "orch status --watch"),
     command("orch run", "fix", "orch run repair"),
+    command("orch run", "update rebase pull refresh", "orch run sync"),
     command("orch dep", "create new link set", "orch dep add"),
     command("orch dep", "ls show tree get", "orch dep list"),
     command("orch dep", "remove delete del unlink drop", "orch dep rm"),

@@ -97,6 +97,28 @@ pub struct RunRepairResponse {
     pub unmerged: Vec<String>,
 }
 
+/// The response of `orch run sync`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RunSyncResponse {
+    /// The run as it is now.
+    pub run: RunView,
+    /// What was merged into the run's branch, by name.
+    pub from: String,
+    /// The commit of it that the run's branch has.
+    pub base_commit: String,
+    /// The previous commit of the run's branch.
+    pub from_commit: String,
+    /// The commit of the run's branch.
+    pub commit: String,
+    /// Whether the run's branch moved.
+    pub changed: bool,
+    /// The run's checks on that commit, in order; empty if the branch did not move.
+    pub checks: Vec<CheckView>,
+    /// The next commands.
+    pub next: Vec<String>,
+}
+
 /// The response of `orch run rm`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

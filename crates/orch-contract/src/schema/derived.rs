@@ -57,6 +57,7 @@ fn run_schemas() -> Vec<CommandSchema> {
         derive_schema::<run::RunResponse>("orch run resume"),
         derive_schema::<run::RunResponse>("orch run cancel"),
         derive_schema::<run::RunRepairResponse>("orch run repair"),
+        derive_schema::<run::RunSyncResponse>("orch run sync"),
         derive_schema::<run::RunRemoveResponse>("orch run rm"),
     ]
 }

@@ -214,6 +214,24 @@ pub enum TreeRefusal {
         /// The conflicting files.
         files: Vec<String>,
     },
+    /// A base branch has a merge conflict with the run's branch.
+    SyncConflict {
+        /// The run.
+        run: Slug,
+        /// The run's branch.
+        branch: String,
+        /// The branch or revision that should be merged into it.
+        from: String,
+        /// The conflicting files.
+        files: Vec<String>,
+    },
+    /// The branch that should be merged into the run's branch does not exist.
+    SyncBaseMissing {
+        /// The run.
+        run: Slug,
+        /// The branch or revision; `None` when the run began from a commit that no branch had checked out.
+        from: Option<String>,
+    },
     /// Others moved or deleted the run's branch.
     BranchMoved {
         /// The run.
@@ -362,10 +380,11 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
         TreeRefusal::MergeConflict { subject, files } => {
             format!("Merge conflict in {subject}: {}.", abbreviated_list(files, files.len()))
         }
-        TreeRefusal::LandConflict { onto, branch, files } => {
-            let files = abbreviated_list(files, files.len());
-            format!("Merge conflict between {branch} and {onto} in: {files}.")
+        TreeRefusal::LandConflict { onto, branch, files } => branch_conflict_sentence(branch, onto, files),
+        TreeRefusal::SyncConflict { branch, from, files, .. } => {
+            branch_conflict_sentence(branch, from, files)
         }
+        TreeRefusal::SyncBaseMissing { run, from } => sync_base_sentence(run, from.as_deref()),
         TreeRefusal::BranchMoved { message, .. } => message.clone(),
         TreeRefusal::NothingToAdopt { branch, .. } => {
             format!("Branch {branch} does not exist, so there is nothing to adopt.")
@@ -394,14 +413,32 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
         TreeRefusal::HeldElsewhere { effect, run } => {
             format!("Another process is {} run {run}; try again.", effect_activity(*effect))
         }
-        TreeRefusal::RequestAborted => {
-            "Another process was performing this request and aborted it; try again.".to_owned()
-        }
+        TreeRefusal::RequestAborted => REQUEST_ABORTED.to_owned(),
         TreeRefusal::ChecksWithoutWorktree { unborn } => missing_worktrees_sentence(unborn.as_deref()),
         TreeRefusal::UnlandedWork { run, parts } => {
             format!("Run {run} has work that has not landed: {}.", list_parts(parts))
         }
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
+    }
+}
+
+/// The message of a request that another process has given up.
+const REQUEST_ABORTED: &str = "Another process was performing this request and aborted it; try again.";
+
+fn branch_conflict_sentence(branch: &str, other: &str, files: &[String]) -> String {
+    let files = abbreviated_list(files, files.len());
+    format!("Merge conflict between {branch} and {} in: {files}.", escape::escape_name(other))
+}
+
+fn sync_base_sentence(run: &Slug, from: Option<&str>) -> String {
+    match from {
+        Some(from) => format!(
+            "Branch `{}` not found, so run {run} cannot be synchronized with it.",
+            escape::escape_name(from)
+        ),
+        None => format!(
+            "Run {run} began from a commit and not from a branch, so the branch to synchronize with must be named."
+        ),
     }
 }
 
@@ -424,6 +461,7 @@ pub fn effect_phrase(effect: EffectKind) -> &'static str {
         EffectKind::Clear => "Removing the worktree of",
         EffectKind::Restore => "Restoring the worktree of",
         EffectKind::Land => "Landing",
+        EffectKind::Sync => "Synchronizing",
         EffectKind::Sweep => "Removing unused worktrees of",
         EffectKind::Remove => "Removing",
         EffectKind::Repair => "Repairing the branch of",
@@ -441,6 +479,7 @@ fn effect_activity(effect: EffectKind) -> &'static str {
         EffectKind::Clear => "removing a worktree of",
         EffectKind::Restore => "restoring a worktree of",
         EffectKind::Land => "landing",
+        EffectKind::Sync => "synchronizing",
         EffectKind::Sweep => "sweeping the worktrees of",
         EffectKind::Remove => "removing",
         EffectKind::Repair => "repairing the branch of",

@@ -3,7 +3,8 @@
 //! Git answers what is an ancestor of what; these rules judge the answers.
 
 use super::state::{RunEvent, next_run_status};
-use super::{PauseReason, Run, RunGit, RunPause, RunState};
+use super::{BaselineStatus, PauseReason, Run, RunGit, RunPause, RunState};
+use crate::effect::SyncStep;
 use crate::escape;
 use crate::id::{CommitHash, Slug};
 use crate::refusal::{Refusal, TreeRefusal};
@@ -138,6 +139,25 @@ pub fn leave_branch_at(run: &Run, tip: &CommitHash) -> Run {
         git.seen = None;
     }
     left
+}
+
+/// Returns the run after a base branch was merged into its branch, which was left at a commit.
+///
+/// The run's own changes are those since the base that was merged.
+/// Where the run's checks passed on the merge, they pass on what the next attempts begin from.
+#[must_use]
+pub fn settle_synced(run: &Run, step: &SyncStep, now: Time) -> Run {
+    // A merge that was recorded later has moved the branch on.
+    let is_last = run.ground.as_ref().is_some_and(|git| git.tip == step.step.from);
+    let mut synced = if is_last { leave_branch_at(run, &step.step.to) } else { run.clone() };
+    synced.updated_at = now;
+    if let Some(git) = &mut synced.ground {
+        git.base = step.base.clone();
+        if step.checked {
+            git.baseline = BaselineStatus::Passed;
+        }
+    }
+    synced
 }
 
 /// Records that others advanced the branch; `None` when that was recorded before.

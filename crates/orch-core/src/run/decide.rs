@@ -94,7 +94,9 @@ pub fn resume_run(run: &Run, branch_is_back: bool, now: Time) -> Result<Option<R
     Ok(Some(Run { state: RunState::Open, faults: 0, updated_at: now, ..run.clone() }))
 }
 
-fn baseline_fails(run: &Run) -> bool {
+/// Returns whether the baseline checks failed.
+#[must_use]
+pub fn baseline_fails(run: &Run) -> bool {
     run.ground.as_ref().is_some_and(|ground| ground.baseline == BaselineStatus::Failed)
 }
 

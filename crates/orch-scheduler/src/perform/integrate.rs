@@ -28,7 +28,7 @@ use crate::perform::candidate::{CandidateVerification, MergeCandidate, accepts_m
 use crate::perform::clear;
 use crate::perform::clear::ClearingAttempt;
 use crate::perform::effect_lease::{EffectLease, complete_by, request_effect};
-use crate::perform::sweep;
+use crate::perform::{sweep, sync};
 use crate::run_branch::{recorded_tip, require_checked_tip};
 use crate::tool_fault::record_tool_fault;
 use crate::unit_of_work::UnitOfWork;
@@ -163,6 +163,16 @@ enum MergeEvidence {
     Checked(CheckReport),
 }
 
+/// Whether a merge was recorded before the branch moves.
+enum RecordedIntent {
+    /// It is recorded.
+    Recorded,
+    /// The attempt must not be merged.
+    Unwanted,
+    /// A synchronization is moving the branch.
+    BranchMoves,
+}
+
 /// A merged attempt, whose worktree may be removed, with the effect that asks for that.
 type MergedAttempt = (Option<PendingEffect>, ClearingAttempt);
 
@@ -208,8 +218,13 @@ impl Integration<'_> {
                     }
                 },
             };
-            if !self.record_intent(session, candidate, &merged, &evidence)? {
-                return Ok(None);
+            match self.record_intent(session, candidate, &merged, &evidence)? {
+                RecordedIntent::Recorded => {}
+                RecordedIntent::Unwanted => return Ok(None),
+                RecordedIntent::BranchMoves => {
+                    self.finish_sync(session)?;
+                    continue;
+                }
             }
             if merged != self.branch.tip {
                 match self.branch.advance(&merged) {
@@ -337,19 +352,21 @@ impl Integration<'_> {
     }
 
     /// Records the commit that the branch is about to move to, with the checks that its tree passed.
-    /// `false` where the attempt must not be merged.
     fn record_intent(
         &self,
         session: &mut Session,
         candidate: &MergeCandidate,
         merged: &CommitId,
         evidence: &MergeEvidence,
-    ) -> Result<bool, Error> {
+    ) -> Result<RecordedIntent, Error> {
         let merging = RecordedMerge { attempt: candidate.attempt.id, commit: to_stored_commit(merged) };
         let effect = Effect::IntegrateRun { merging: Some(merging) };
         session.write(WriteDurability::Power, |tx, _| {
             if !candidate.is_still_wanted(tx)? || !accepts_merges(&lookup::load_run(tx, self.run.id)?) {
-                return Ok(TxEnd::Rollback(false));
+                return Ok(TxEnd::Rollback(RecordedIntent::Unwanted));
+            }
+            if sync::is_moving_branch(tx, self.run.id)? {
+                return Ok(TxEnd::Rollback(RecordedIntent::BranchMoves));
             }
             match evidence {
                 MergeEvidence::Checked(report) => record_merge_checks(tx, candidate, report)?,
@@ -357,8 +374,20 @@ impl Integration<'_> {
                 MergeEvidence::None => {}
             }
             self.lease.record_progress(tx, &effect)?;
-            Ok(TxEnd::Commit(true))
+            Ok(TxEnd::Commit(RecordedIntent::Recorded))
         })
+    }
+
+    /// Waits for the synchronization that moves the branch, or finishes what it has left.
+    fn finish_sync(&mut self, session: &mut Session) -> Result<(), Error> {
+        // Its own error is reported to the command that requested it.
+        if let Err(error @ Error::Store(_)) =
+            complete_by(session, sync::sync_key(self.run.id), sync::perform_recorded)
+        {
+            return Err(error);
+        }
+        self.branch.tip = require_checked_tip(session, self.run.id, self.branch.repository)?;
+        Ok(())
     }
 
     /// Records that the branch has the attempt: the attempt is accepted, and its worktree may be removed.

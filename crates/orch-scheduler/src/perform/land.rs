@@ -21,7 +21,6 @@ use crate::operation::tool_transaction;
 use crate::perform::effect_lease::{EffectLease, request_effect};
 use crate::perform::integrate;
 use crate::run_branch::{recorded_tip, require_checked_tip};
-use crate::task_outcome;
 use orch_git::{CommitId, CommitRelation, GitError, MergeOutcome, Repository};
 use orch_inbox::{Error, Session};
 use orch_workspace::check_cache::{CheckReuse, run_known_checks};
@@ -30,6 +29,7 @@ use orch_workspace::checks::{CheckReport, CheckSubject};
 use orch_workspace::run_repository::{
     branch_tip, open_repository, require_run_git, to_commit_id, to_stored_commit,
 };
+use orch_workspace::task_outcome;
 use orch_workspace::tracked_branch::{MOVES_MAX, TrackedBranch};
 
 /// Lands the run.

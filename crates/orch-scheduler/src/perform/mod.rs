@@ -20,6 +20,7 @@ pub(crate) mod repair;
 pub(crate) mod restore;
 mod stuck;
 pub(crate) mod sweep;
+pub(crate) mod sync;
 pub(crate) mod verify;
 
 use std::collections::BTreeSet;
@@ -124,6 +125,7 @@ fn perform_effect(session: &mut Session, lease: &EffectLease) -> Result<(), Erro
             restore::restore_worktree(session, lease, *attempt, to.as_deref())
         }
         Effect::LandRun(landing) => land::perform_landing(session, lease, landing.as_ref()),
+        Effect::SyncRun(plan) => sync::perform_sync(session, lease, plan.as_ref()),
         Effect::RepairBranch { adopt } => repair::repair_branch(session, lease, *adopt),
         Effect::SweepWorktrees => sweep::sweep_run(session, lease),
         Effect::RemoveRun { requested_by, purge } => {

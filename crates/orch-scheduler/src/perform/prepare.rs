@@ -18,13 +18,12 @@ use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::Transaction;
 use orch_store::table::{attempt, effect, task as task_table, thread, thread_condition, worktree};
 
+use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::perform::effect_lease::{EffectLease, complete_by};
 use crate::perform::{clear, hand_over};
 use crate::tool_fault::{clear_tool_faults, count_tool_fault};
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
-use crate::work_message::WorkPlace;
-use crate::{lookup, work_message};
 use orch_git::{CheckoutTarget, CommitId, GitError, RefName, Repository, WorktreeSpec};
 use orch_inbox::send;
 use orch_inbox::{Error, Session};
@@ -35,6 +34,8 @@ use orch_workspace::disk_space::require_disk_space;
 use orch_workspace::run_repository::{
     branch_ref, find_attempt_worktree, open_repository, salvage_ref, to_commit_id,
 };
+use orch_workspace::work_message;
+use orch_workspace::work_message::WorkPlace;
 use orch_workspace::worktree_pool::WorktreePool;
 
 /// An attempt whose worktree is to be created, with the facts that its thread is made of.

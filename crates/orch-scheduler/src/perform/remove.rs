@@ -107,6 +107,7 @@ fn finish_pending_effects(session: &mut Session, run: &Run) -> Result<(), Error>
             | EffectKind::Verify
             | EffectKind::Integrate
             | EffectKind::Land
+            | EffectKind::Sync
             | EffectKind::Repair
             | EffectKind::Sweep => {
                 if let Some(lease) = EffectLease::wait_and_acquire(session, key)? {

@@ -99,7 +99,7 @@ fn adopt_branch(session: &mut Session, lease: &EffectLease) -> Result<(), Error>
     let mut report = None;
     let mut data = vec![("repair", "adopt".into())];
     if commit != git.tip {
-        let ran = run_branch_checks(session, &run, &commit)?;
+        let ran = run_branch_checks(session, &run, &commit, lease.checks.reuse)?;
         if ran.verdict() != ChecksVerdict::Good {
             let subject = format!("branch {}", git.branch);
             let checks = ran.failed_checks(&run);

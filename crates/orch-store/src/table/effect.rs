@@ -2,7 +2,7 @@
 
 use orch_core::effect::{
     BranchStep, ClearingMode, Effect, EffectHolder, EffectKey, EffectKind, LandingMode, LandingPlan,
-    PendingEffect, RecordedMerge,
+    PendingEffect, RecordedMerge, SyncPlan, SyncStep,
 };
 use orch_core::id::{AttemptId, CommitHash, EffectId, RunId, Slug};
 use orch_core::operation_failure::{OperationFailure, OperationFaultCause, OperationRetries};
@@ -147,6 +147,7 @@ fn effect_from_columns(
         }
         EffectKind::Restore => Effect::RestoreWorktree { attempt: attempt?, to: payload },
         EffectKind::Land => Effect::LandRun(payload.map(json).as_ref().and_then(landing_from_json)),
+        EffectKind::Sync => Effect::SyncRun(payload.map(json).as_ref().and_then(sync_from_json)),
         EffectKind::Sweep => Effect::SweepWorktrees,
         EffectKind::Repair => Effect::RepairBranch { adopt: payload.as_deref() == Some(ADOPT) },
         EffectKind::Remove => removal_from_text(payload.as_deref().unwrap_or_default()),
@@ -176,7 +177,8 @@ fn payload_text(effect: &Effect) -> Option<String> {
         | Effect::RepairBranch { adopt: false }
         | Effect::IntegrateRun { merging: None }
         | Effect::ClearWorktree { mode: ClearingMode::Remove, .. }
-        | Effect::LandRun(None) => None,
+        | Effect::LandRun(None)
+        | Effect::SyncRun(None) => None,
         Effect::PrepareWorktree { lead: name, .. }
         | Effect::RemoveRun { requested_by: name, purge: false } => name.as_ref().map(ToString::to_string),
         Effect::RemoveRun { requested_by: name, purge: true } => {
@@ -189,6 +191,7 @@ fn payload_text(effect: &Effect) -> Option<String> {
         Effect::ClearWorktree { mode, .. } => Some(mode.name().to_owned()),
         Effect::RepairBranch { adopt: true } => Some(ADOPT.to_owned()),
         Effect::RestoreWorktree { to, .. } => to.clone(),
+        Effect::SyncRun(Some(plan)) => Some(sync_text(plan)),
         Effect::LandRun(Some(landing)) => {
             let step = landing.step.as_ref();
             let text = json!({
@@ -208,6 +211,34 @@ fn payload_text(effect: &Effect) -> Option<String> {
             Some(text.to_string())
         }
     }
+}
+
+/// Returns a synchronization as JSON.
+fn sync_text(plan: &SyncPlan) -> String {
+    let step = plan.step.as_ref();
+    json!({
+        "with": plan.from,
+        "who": plan.requested_by.as_str(),
+        "from": step.map(|step| step.step.from.as_str()),
+        "to": step.map(|step| step.step.to.as_str()),
+        "base": step.map(|step| step.base.as_str()),
+        "checked": step.is_some_and(|step| step.checked),
+    })
+    .to_string()
+}
+
+fn sync_from_json(value: &Value) -> Option<SyncPlan> {
+    let step = commit_from_json(&value["from"]).zip(commit_from_json(&value["to"]));
+    let step = step.zip(commit_from_json(&value["base"])).map(|((from, to), base)| SyncStep {
+        step: BranchStep { from, to },
+        base,
+        checked: value["checked"].as_bool().unwrap_or(false),
+    });
+    Some(SyncPlan {
+        from: value["with"].as_str()?.to_owned(),
+        requested_by: Slug::from_stored(value["who"].as_str()?.to_owned()),
+        step,
+    })
 }
 
 fn merge_from_json(value: &Value) -> Option<RecordedMerge> {
@@ -411,7 +442,8 @@ mod tests {
     #[test]
     fn every_effect_is_read_as_it_was_written() {
         let (attempt, commit) = (AttemptId(4), |digit: &str| CommitHash::from_stored(digit.repeat(40)));
-        let name = || Some(Slug::from_stored("lead".to_owned()));
+        let lead = || Slug::from_stored("lead".to_owned());
+        let name = || Some(lead());
         let landing = LandingPlan {
             onto: "main".to_owned(),
             run_hooks: true,
@@ -442,7 +474,13 @@ mod tests {
                 mode: LandingMode::Pushed { commit: commit("5"), reason: Some("squashed".to_owned()) },
                 ..landing.clone()
             })),
-            Effect::LandRun(Some(LandingPlan { step, ..landing })),
+            Effect::LandRun(Some(LandingPlan { step: step.clone(), ..landing })),
+            Effect::SyncRun(Some(SyncPlan { from: "main".to_owned(), requested_by: lead(), step: None })),
+            Effect::SyncRun(Some(SyncPlan {
+                from: "main".to_owned(),
+                requested_by: lead(),
+                step: step.map(|step| SyncStep { step, base: commit("6"), checked: true }),
+            })),
             Effect::SweepWorktrees,
             Effect::RemoveRun { requested_by: name(), purge: false },
             Effect::RemoveRun { requested_by: name(), purge: true },
@@ -473,6 +511,7 @@ mod tests {
         for text in ["", "lead", "{}", r#"{"onto":"a"}"#] {
             let read = |kind| effect_from_columns(kind, None, Some(text.to_owned()));
             assert_eq!(read(EffectKind::Land), Some(Effect::LandRun(None)), "{text}");
+            assert_eq!(read(EffectKind::Sync), Some(Effect::SyncRun(None)), "{text}");
             assert_eq!(read(EffectKind::Integrate), Some(Effect::IntegrateRun { merging: None }), "{text}");
         }
         assert_eq!(effect_from_columns(EffectKind::Clear, None, None), None);

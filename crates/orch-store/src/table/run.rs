@@ -46,7 +46,7 @@ statements! {
         paused_at = $8, pause_until = $9, max_active = $10, max_attempts = $11, retry_delay_ms = $12, lease_ms = $13,
         answer_after_ms = $14, keys_made = $15, updated_at = $16, waiting = $17, ready = $18, dispatched = $19, running = $20,
         blocked = $21, reported = $22, done = $23, failed = $24, skipped = $25, cancelled = $26, baseline = $27, faults = $28,
-        branch_tip = $29, branch_seen = $30 WHERE id = $1";
+        branch_tip = $29, branch_seen = $30, base_commit = $31 WHERE id = $1";
     const SAVE_RULES =
         "UPDATE run SET verify = $2, setup = $3, copy = $4, protect = $5, check_limit_ms = $6, max_wall_ms = $7,
         max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13,
@@ -233,6 +233,7 @@ pub fn save(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Fault> {
     values.push(run.faults.into());
     values.push(run.ground.as_ref().map(|ground| ground.tip.as_str()).into());
     values.push(run.ground.as_ref().and_then(|ground| ground.seen.as_ref()).map(CommitHash::as_str).into());
+    values.push(run.ground.as_ref().map(|ground| ground.base.as_str()).into());
     tx.execute(SAVE, &values).map(|_| ())
 }
 

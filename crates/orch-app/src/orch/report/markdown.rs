@@ -7,7 +7,7 @@ use orch_core::run::{LandingManner, RunOutcome, RunState, RunStatus};
 use orch_core::shell;
 use orch_core::task::{ChecksStatus, TaskState};
 use orch_query::report::{AskedQuestion, NotableEvent, RunReport};
-use orch_scheduler::task_outcome::{BoundedList, TaskOutcome};
+use orch_workspace::task_outcome::{BoundedList, TaskOutcome};
 
 use crate::escape::escape_controls;
 

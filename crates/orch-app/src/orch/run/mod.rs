@@ -10,6 +10,7 @@ pub mod repair;
 pub mod resume;
 pub mod rm;
 pub mod show;
+pub mod sync;
 
 use orch_contract::RunView;
 use orch_contract::orch::run::RunResponse;

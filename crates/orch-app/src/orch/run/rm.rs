@@ -6,7 +6,7 @@ use orch_core::id::Slug;
 use orch_core::run::Run;
 pub use orch_scheduler::rm::RemovalExtent;
 use orch_scheduler::rm::{RemovedRun, plan_removal, remove_run};
-use orch_scheduler::run_remains::RunRemains;
+use orch_workspace::run_remains::RunRemains;
 use serde::Serialize;
 
 use crate::app::App;

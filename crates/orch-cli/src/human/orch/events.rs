@@ -78,6 +78,7 @@ fn event_tone(kind: EventKind) -> TextTone {
         | EventKind::ThreadDone
         | EventKind::Available
         | EventKind::Integrated
+        | EventKind::Synced
         | EventKind::Landed => TextTone::Good,
         EventKind::Dispatched | EventKind::Running | EventKind::Claimed | EventKind::Reported => {
             TextTone::Busy

@@ -1,7 +1,8 @@
 //! Text for runs.
 
 use orch_contract::orch::run::{
-    RunListResponse, RunRemoveResponse, RunRepairResponse, RunResponse, RunShowResponse, RunUseResponse,
+    RunListResponse, RunRemoveResponse, RunRepairResponse, RunResponse, RunShowResponse, RunSyncResponse,
+    RunUseResponse,
 };
 use orch_contract::run::{RunLandingView, RunPauseView, RunProgress, RunSummary};
 use orch_contract::{RunView, WireWord};
@@ -11,6 +12,8 @@ use orch_core::shell;
 use orch_core::time::TimeSpan;
 
 use super::clean::write_removal;
+use super::judgement::write_check;
+use super::status::write_next_commands;
 use super::task::{TaskLine, write_changed_task, write_task_table};
 use super::{counted_noun, state};
 use crate::human::time::fine_span;
@@ -120,6 +123,22 @@ impl HumanReadable for RunRepairResponse {
             paper.write_line(format!("Not on the branch, to be merged again: {named}."));
             paper.write_note(&format!("  orch integrate {}", self.run.id));
         }
+    }
+}
+
+impl HumanReadable for RunSyncResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        let branch = escape_controls(self.run.branch.as_deref().unwrap_or_default()).into_owned();
+        let (from, commit) = (escape_controls(&self.from), &self.commit);
+        if self.changed {
+            paper.write_line(format!("Merged {from} into {branch}, which is now at {commit}."));
+        } else {
+            paper.write_line(format!("{branch} has {from} already; it is at {commit}."));
+        }
+        for check in &self.checks {
+            write_check(paper, check);
+        }
+        write_next_commands(paper, &self.next);
     }
 }
 

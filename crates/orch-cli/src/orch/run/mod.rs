@@ -11,6 +11,7 @@ mod resume;
 mod rm;
 mod rules;
 mod show;
+mod sync;
 
 use clap::Subcommand;
 use orch_app::AppError;
@@ -34,6 +35,7 @@ enum RunCommand {
     Edit(Box<edit::RunEditArgs>),
     Pause(pause::RunPauseArgs),
     Resume(resume::RunResumeArgs),
+    Sync(sync::RunSyncArgs),
     Repair(repair::RunRepairArgs),
     Use(choose::RunUseArgs),
     Cancel(cancel::RunCancelArgs),
@@ -48,6 +50,7 @@ pub(super) fn run(args: RunArgs, context: &mut CommandRuntime<'_>) -> Result<Com
         RunCommand::Edit(args) => edit::run(*args, context),
         RunCommand::Pause(args) => pause::run(args, context),
         RunCommand::Resume(args) => resume::run(args, context),
+        RunCommand::Sync(args) => sync::run(args, context),
         RunCommand::Repair(args) => repair::run(args, context),
         RunCommand::Use(args) => choose::run(args, context),
         RunCommand::Cancel(args) => cancel::run(args, context),

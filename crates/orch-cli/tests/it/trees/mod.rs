@@ -28,5 +28,6 @@ mod reports;
 mod reviewing;
 mod showing;
 mod states;
+mod syncing;
 mod trailers;
 mod unsaved;

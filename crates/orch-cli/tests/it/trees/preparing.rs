@@ -167,7 +167,10 @@ fn a_red_base_pauses_the_run_before_anything_is_dispatched() {
     assert!(place.orch(&["task", "show", "a"]).ok()["attempts"].as_array().unwrap().is_empty());
     let all = place.orch(&["dispatch", "--all", "--to", "w"]).ok();
     assert_eq!(all["dispatched"], json!([]));
-    assert_eq!(run["pause"]["next"], json!(["orch run edit r --verify CMD", "orch run resume r"]));
+    assert_eq!(
+        run["pause"]["next"],
+        json!(["orch run edit r --verify CMD", "orch run sync r", "orch run resume r"])
+    );
     let refused = place.orch(&["run", "resume"]).fails("run_not_open");
     assert_eq!(refused["hint"], "orch run edit r --verify CMD", "the base would fail again");
     place.orch(&["run", "edit", "--verify", "true"]).ok();

@@ -23,7 +23,7 @@ pub(super) struct KilledCommand {
     pub(super) commands_min: u32,
 }
 
-pub(super) const STORIES: [KilledCommand; 10] = [
+pub(super) const STORIES: [KilledCommand; 11] = [
     KilledCommand {
         name: "prepare",
         run: &["--setup", "JUDGE", "--verify", "true"],
@@ -206,6 +206,32 @@ pub(super) const STORIES: [KilledCommand; 10] = [
         commands_min: 20,
     },
     KilledCommand {
+        name: "sync",
+        run: &["--verify", "JUDGE"],
+        prepare: |site| {
+            site.add_tasks(&["a", "b"]);
+            site.report_task("a");
+            site.run_orch_data(&["integrate"]);
+            site.yard.write_file("theirs", "theirs\n");
+            site.yard.commit_all("theirs");
+        },
+        act: &["run", "sync", "r"],
+        is_done: |site| has_base(site) && site.count_events("synced") == 1,
+        check: |site| {
+            let again = site.run_orch_data(&["run", "sync", "r"]);
+            assert_eq!(again["changed"], false);
+            assert_eq!(site.count_events("synced") + site.count_events("branch_advanced"), 1);
+            assert_eq!(site.yard.run_git(["show", "orch/r/main:theirs"]), "theirs");
+            assert_eq!(site.yard.run_git(["show", "orch/r/main:work/a"]), "a");
+            // Nothing was merged twice.
+            assert_eq!(site.yard.run_git(["rev-list", "--count", "main..orch/r/main"]), "2");
+            site.run_orch_data(&["dispatch", "b", "--to", "w"]);
+            check_fresh(site, "b");
+        },
+        moment: Some(|site| has_base(site) && site.count_events("synced") == 0),
+        commands_min: 10,
+    },
+    KilledCommand {
         name: "rm",
         run: &[],
         prepare: |site| {
@@ -233,6 +259,11 @@ pub(super) const STORIES: [KilledCommand; 10] = [
         commands_min: 20,
     },
 ];
+
+/// Whether the run's branch has the commits of the main branch.
+fn has_base(site: &CrashFixture) -> bool {
+    site.yard.run_git(["merge-base", "main", "orch/r/main"]) == site.yard.run_git(["rev-parse", "main"])
+}
 
 /// Whether the task's first attempt was sent.
 fn is_sent(site: &CrashFixture, key: &str) -> bool {

@@ -217,7 +217,8 @@ stories! {
     pruning = 6,
     landing = 7,
     landing_on_what_went_on = 8,
-    forgetting = 9,
+    synchronizing = 9,
+    forgetting = 10,
 }
 
 #[test]
@@ -233,4 +234,9 @@ fn a_check_that_is_cut_off_is_healed() {
 #[test]
 fn a_check_of_a_merge_that_is_cut_off_is_healed() {
     crash_during_checks(&STORIES[3], 3);
+}
+
+#[test]
+fn a_check_of_a_synchronization_that_is_cut_off_is_healed() {
+    crash_during_checks(&STORIES[9], 1);
 }

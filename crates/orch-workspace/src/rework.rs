@@ -20,7 +20,7 @@ use orch_inbox::Error;
 use orch_process::host_id;
 
 /// A rejected attempt that the next one can continue.
-pub(crate) struct RejectedAttempt {
+pub struct RejectedAttempt {
     attempt: Attempt,
     tree: Worktree,
 }
@@ -28,7 +28,7 @@ pub(crate) struct RejectedAttempt {
 /// Finds the last attempt of a task if it was rejected and the next one can continue it.
 ///
 /// Its session can be resumed by the same agent on this host, its worktree exists, and the task has rework left.
-pub(crate) fn find_rejected_attempt(
+pub fn find_rejected_attempt(
     tx: &mut Transaction<'_>,
     run: &Run,
     task: &Task,
@@ -62,7 +62,7 @@ pub(crate) fn find_rejected_attempt(
 
 impl RejectedAttempt {
     /// Hands the worktree over to the attempt for which `planned` was planned.
-    pub(crate) fn hand_over(
+    pub fn hand_over(
         &self,
         tx: &mut Transaction<'_>,
         planned: Worktree,

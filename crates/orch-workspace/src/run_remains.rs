@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use crate::run_repository::{
+    branch_ref, kept_prefix, open_repository, require_run_git, salvage_prefix, to_commit_id,
+};
 use orch_core::id::{AttemptName, RunId};
 use orch_core::refusal::UnsavedPart;
 use orch_core::run::Run;
@@ -10,9 +13,6 @@ use orch_core::worktree::{Worktree, WorktreeState};
 use orch_git::{CommitId, RefTip, Repository};
 use orch_inbox::{Error, Session};
 use orch_store::table::{attempt, run as run_table, worktree};
-use orch_workspace::run_repository::{
-    branch_ref, kept_prefix, open_repository, require_run_git, salvage_prefix, to_commit_id,
-};
 
 /// What a run has left in its repository.
 #[derive(Clone, Debug, Default)]
