@@ -3,12 +3,16 @@
 use super::error::GitError;
 use super::program::{GitCommand, split_nul};
 
+/// In the common directory: which worktree has an excludes file.
+/// In a worktree's git directory: the setting that names its excludes file.
+pub(super) const EXCLUDES_CONFIG: &str = "orch-excludes.config";
+
 /// The command whose output [`GitConfig::read`] parses.
 pub(super) const CONFIG_QUERY: [&str; 4] = [
     "config",
     "--null",
     "--get-regexp",
-    r"^(user\.(name|email)|core\.(autocrlf|attributesfile|bare)|commit\.gpgsign|extensions\.worktreeconfig)$",
+    r"^(user\.(name|email)|core\.(autocrlf|attributesfile|bare)|commit\.gpgsign|extensions\.worktreeconfig|includeif\..*\.path)$",
 ];
 
 /// The relevant settings.
@@ -21,6 +25,7 @@ pub(super) struct GitConfig {
     is_bare: bool,
     has_worktree_config: bool,
     signs_commits: bool,
+    has_conditions: bool,
 }
 
 /// The command whose output [`push_remote`] parses.
@@ -79,6 +84,10 @@ impl GitConfig {
                 b"commit.gpgsign" => config.signs_commits = is_yes(value),
                 b"core.bare" => config.is_bare = is_yes(value),
                 b"extensions.worktreeconfig" => config.has_worktree_config = is_yes(value),
+                // Ours name nothing but the excludes of one worktree.
+                [b'i', b'n', b'c', ..] if !value.ends_with(EXCLUDES_CONFIG.as_bytes()) => {
+                    config.has_conditions = true;
+                }
                 _ => {}
             }
         }
@@ -102,6 +111,11 @@ impl GitConfig {
     /// Without `extensions.worktreeConfig` git ignores `core.bare` in linked worktrees.
     pub(super) fn makes_worktrees_bare(&self) -> bool {
         self.is_bare && self.has_worktree_config
+    }
+
+    /// Returns whether the worktrees may have other settings than the repository.
+    pub(super) fn may_differ_in_worktrees(&self) -> bool {
+        self.has_conditions || self.has_worktree_config
     }
 
     /// Returns whether the user signs commits.

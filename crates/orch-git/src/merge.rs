@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use super::error::GitError;
 use super::name::{CommitId, TreeId};
@@ -214,9 +215,16 @@ impl Repository {
 
     /// Returns the tree of a commit.
     pub fn tree_of_commit(&self, commit: &CommitId) -> Result<TreeId, GitError> {
+        let trees = || self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tree) = trees().get(commit) {
+            return Ok(tree.clone());
+        }
         let revision = format!("{commit}^{{tree}}");
-        self.git_command(["rev-parse", "--verify", "--end-of-options", &revision])
-            .read_parsed(TreeId::parse_line)
+        let tree = self
+            .git_command(["rev-parse", "--verify", "--end-of-options", &revision])
+            .read_parsed(TreeId::parse_line)?;
+        trees().insert(commit.clone(), tree.clone());
+        Ok(tree)
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::error::{GitError, GitFailureCause};
 use super::name::{CommitId, RefName};
+use super::plain_ref::PlainRef;
 use super::program::GitCommand;
 use super::repository::Repository;
 
@@ -106,6 +107,12 @@ impl Repository {
 
     /// Returns the commit of a reference, if the reference exists.
     pub fn read_ref(&self, reference: &RefName) -> Result<Option<CommitId>, GitError> {
+        match self.read_plain_ref(reference) {
+            // Git also says whether the commit is there.
+            PlainRef::Commit(commit) if self.has_loose_object(commit.as_str()) => return Ok(Some(commit)),
+            PlainRef::Missing => return Ok(None),
+            PlainRef::Commit(_) | PlainRef::Unclear => {}
+        }
         // Unlike `rev-parse`, `show-ref` never reads `refs/heads/x` as a branch with that name.
         let output =
             self.git_command(["show-ref", "--verify", "--hash", reference.as_str()]).run_to_output()?;

@@ -1,13 +1,15 @@
 //! A repository: discovering it, and building commands in it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use super::config::{self, GitConfig};
 use super::error::GitError;
 use super::host::HostPrograms;
+use super::name::{CommitId, TreeId};
 use super::program::{CommandScope, Git, GitCommand, split_nul};
 
 /// A repository with all its worktrees, opened from one of them.
@@ -18,6 +20,8 @@ pub struct Repository {
     common_dir: PathBuf,
     top: Option<PathBuf>,
     config: OnceLock<GitConfig>,
+    /// The trees of commits, which never change.
+    pub(super) trees: Mutex<BTreeMap<CommitId, TreeId>>,
     /// The prefixes of references whose stale locks may be removed.
     pub(super) managed_refs: Vec<String>,
 }
@@ -67,6 +71,7 @@ impl Repository {
             common_dir,
             top,
             config: OnceLock::new(),
+            trees: Mutex::default(),
             managed_refs: Vec::new(),
         })
     }
@@ -90,6 +95,7 @@ impl Repository {
             common_dir,
             top: None,
             config: OnceLock::new(),
+            trees: Mutex::default(),
             managed_refs: Vec::new(),
         })
     }

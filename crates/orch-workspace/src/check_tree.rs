@@ -225,6 +225,9 @@ pub fn copy_ignored_files(
     tree: &Worktree<'_>,
     globs: &[String],
 ) -> Result<CopiedFiles, Error> {
+    if globs.is_empty() {
+        return Ok(CopiedFiles::default());
+    }
     match main_worktree(repository)? {
         Some(main) if main.top_level() != tree.top_level() => Ok(tree.copy_ignored_from(&main, globs)?),
         _ => Ok(CopiedFiles::default()),

@@ -91,8 +91,8 @@ pub fn find_attempt_worktree(
 ) -> Result<Option<RegisteredWorktree>, Error> {
     let wanted = canonicalize_existing(path);
     let purpose = attempt.to_string();
-    let mut worktrees = repository.list_worktrees()?.into_iter();
-    Ok(worktrees.find(|entry| entry.path == wanted && entry.purpose() == Some(&purpose)))
+    let found = repository.find_registration(path)?;
+    Ok(found.filter(|entry| entry.path == wanted && entry.purpose() == Some(&purpose)))
 }
 
 /// The main worktree: `None` in a bare repository, and where nothing says where the files are.

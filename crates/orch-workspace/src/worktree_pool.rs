@@ -189,7 +189,7 @@ impl<'a> WorktreePool<'a> {
         if !folder.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
             return Ok(Vec::new());
         }
-        let mut entries = self.repository.list_worktrees()?;
+        let mut entries = self.repository.list_linked_worktrees()?;
         entries.retain(|entry| self.is_spare(entry));
         Ok(entries)
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::GitError;
 use crate::move_obstacle::MoveObstacle;
 use crate::name::RefName;
+use crate::plain_ref::{PlainHead, PlainRef};
 use crate::repository::Repository;
 use crate::worktree::{RegisteredWorktree, Worktree, parse_path_file};
 
@@ -40,6 +41,9 @@ impl Repository {
         branch: &RefName,
     ) -> Result<Vec<CheckoutOrObstacle<'_>>, GitError> {
         let mut found = Vec::new();
+        if self.has_no_checkout(branch) {
+            return Ok(found);
+        }
         for entry in self.list_worktrees()? {
             let checkout = if entry.is_main {
                 self.main_checkout_on(branch, &entry)?
@@ -49,6 +53,26 @@ impl Repository {
             found.extend(checkout);
         }
         Ok(found)
+    }
+
+    /// Returns whether git's files rule out that a worktree has a branch checked out, or an operation on it in progress.
+    ///
+    /// A branch of a run rarely has a checkout, and git would read the configuration and every registration to say so.
+    pub(crate) fn has_no_checkout(&self, branch: &RefName) -> bool {
+        let Some(mut folders) = self.linked_git_folders() else { return false };
+        folders.push(self.common_dir().to_owned());
+        let is_elsewhere = |folder: &PathBuf| {
+            let is_on_other = match PlainHead::read(folder) {
+                PlainHead::Detached(_) | PlainHead::Missing => true,
+                // A symbolic reference may lead to the branch.
+                PlainHead::Branch(other) => {
+                    other != *branch && self.read_plain_ref(&other) != PlainRef::Unclear
+                }
+                PlainHead::Unclear => false,
+            };
+            is_on_other && operation_on_branch(folder, branch).is_none()
+        };
+        self.keeps_refs_in_files() && folders.iter().all(is_elsewhere)
     }
 
     fn linked_checkout_on(

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::GitError;
 use super::name::RefName;
+use super::plain_ref::PlainRef;
 use super::repository::Repository;
 use super::worktree::Worktree;
 use files::LockedCheckout;
@@ -28,6 +29,9 @@ const LOOKUPS_MAX: u32 = 10;
 impl Repository {
     /// Returns the branch that a name stands for: the end of a chain of symbolic references, usually the name itself.
     pub fn follow_symbolic_ref(&self, name: &RefName) -> Result<RefName, GitError> {
+        if self.read_plain_ref(name) != PlainRef::Unclear {
+            return Ok(name.clone());
+        }
         let command = self.git_dir_command(self.common_dir(), ["symbolic-ref", "--quiet", name.as_str()]);
         let target = command
             .read_optional(|output| RefName::new(std::str::from_utf8(output).ok()?.trim_end()).ok())?;

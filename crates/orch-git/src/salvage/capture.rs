@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use super::files::{HashMode, WorktreeFiles};
 use super::trailers::SalvageTrailers;
 use crate::error::GitError;
-use crate::index::{TemporaryIndex, append_index_entry, to_file_path};
+use crate::index::{IndexStamp, TemporaryIndex, append_index_entry, to_file_path};
 use crate::name::{CommitId, RefName, TreeId};
-use crate::reference::DURABLE;
+use crate::plain_ref::PlainRef;
+use crate::reference::{DURABLE, RefUpdate};
 use crate::repository::Repository;
 use crate::status::WorktreeStatus;
 use crate::unsaved_content::{UnsavedContent, UnsavedProblem};
@@ -25,6 +26,31 @@ pub struct Salvage {
     pub(crate) captured: CapturedWorktree,
     /// What it does not contain.
     pub(crate) unsaved: Vec<UnsavedContent>,
+    /// The index file, if the files, the index and the commit were the same.
+    clean_index: Option<IndexStamp>,
+}
+
+/// What to salvage a worktree for.
+#[derive(Clone, Copy, Debug)]
+pub struct SalvageRequest<'a> {
+    /// The reference that keeps the contents.
+    pub reference: &'a RefName,
+    /// The subject of the commit.
+    pub subject: &'a str,
+    /// Trailers of the commit, one line each.
+    pub trailers: &'a str,
+    /// A reference to a commit that is created at the same time, unless it exists.
+    pub kept: Option<(&'a RefName, &'a CommitId)>,
+    /// Whether what cannot be saved may be deleted.
+    pub may_lose: bool,
+}
+
+impl<'a> SalvageRequest<'a> {
+    /// A request to keep everything under a reference.
+    #[must_use]
+    pub fn new(reference: &'a RefName, subject: &'a str) -> Self {
+        Self { reference, subject, trailers: "", kept: None, may_lose: false }
+    }
 }
 
 impl Salvage {
@@ -54,6 +80,21 @@ pub(crate) struct CapturedWorktree {
     pub(super) stages: Option<TreeId>,
 }
 
+/// What is in a worktree: its contents as objects, and what is not among them.
+#[derive(Debug)]
+pub(crate) struct WorktreeCapture {
+    captured: CapturedWorktree,
+    unsaved: Vec<UnsavedContent>,
+    clean_index: Option<IndexStamp>,
+}
+
+impl WorktreeCapture {
+    fn into_salvage(self, worktree: &Worktree<'_>, commit: CommitId) -> Salvage {
+        let Self { captured, unsaved, clean_index } = self;
+        Salvage { worktree: worktree.top_level().to_owned(), commit, captured, unsaved, clean_index }
+    }
+}
+
 impl Repository {
     /// Finds the salvage of a worktree, to continue an interrupted removal.
     ///
@@ -63,7 +104,8 @@ impl Repository {
         let Some(commit) = self.read_ref(reference)? else { return Ok(None) };
         let (_, captured) = self.read_salvage(&commit)?;
         self.flush()?;
-        Ok(Some(Salvage { worktree: worktree.to_owned(), commit, captured, unsaved: Vec::new() }))
+        let worktree = worktree.to_owned();
+        Ok(Some(Salvage { worktree, commit, captured, unsaved: Vec::new(), clean_index: None }))
     }
 }
 
@@ -73,11 +115,7 @@ impl Worktree<'_> {
     /// # Errors
     /// `Unsaved` if anything in it cannot be saved.
     pub fn salvage_to_ref(&self, reference: &RefName, subject: &str) -> Result<Salvage, GitError> {
-        let (captured, unsaved) = self.capture_contents()?;
-        if !unsaved.is_empty() {
-            return Err(GitError::Unsaved { path: self.top_level().to_owned(), contents: unsaved });
-        }
-        self.write_salvage(reference, subject, captured, unsaved)
+        self.salvage(&SalvageRequest::new(reference, subject))
     }
 
     /// Salvages what can be saved of this worktree; removing it then deletes the rest, which the salvage lists.
@@ -85,39 +123,62 @@ impl Worktree<'_> {
     /// # Errors
     /// `Unsaved` if a part of it cannot be deleted either, or git cannot list it.
     pub fn salvage_partly_to_ref(&self, reference: &RefName, subject: &str) -> Result<Salvage, GitError> {
-        let (captured, unsaved) = self.capture_contents()?;
-        if unsaved.iter().any(|content| content.problem.prevents_deletion()) {
-            return Err(GitError::Unsaved { path: self.top_level().to_owned(), contents: unsaved });
+        self.salvage(&SalvageRequest { may_lose: true, ..SalvageRequest::new(reference, subject) })
+    }
+
+    /// Salvages the contents of this worktree as requested, and flushes them.
+    ///
+    /// # Errors
+    /// `Unsaved` if anything in it cannot be saved, or, where that may be lost, not even be deleted.
+    pub fn salvage(&self, request: &SalvageRequest<'_>) -> Result<Salvage, GitError> {
+        let capture = self.capture_contents()?;
+        let is_in_the_way =
+            |content: &UnsavedContent| !request.may_lose || content.problem.prevents_deletion();
+        if capture.unsaved.iter().any(is_in_the_way) {
+            return Err(GitError::Unsaved { path: self.top_level().to_owned(), contents: capture.unsaved });
         }
-        self.write_salvage(reference, subject, captured, unsaved)
+        self.write_salvage(request, capture)
     }
 
     fn write_salvage(
         &self,
-        reference: &RefName,
-        subject: &str,
-        captured: CapturedWorktree,
-        unsaved: Vec<UnsavedContent>,
+        request: &SalvageRequest<'_>,
+        capture: WorktreeCapture,
     ) -> Result<Salvage, GitError> {
-        let earlier = self.repository.read_ref(reference)?;
+        let repository = self.repository;
+        let earlier = repository.read_ref(request.reference)?;
         if let Some(commit) = &earlier {
-            let salvaged = self.repository.read_salvage(commit);
-            if salvaged.is_ok_and(|(_, salvaged)| salvaged == captured) {
-                self.repository.flush()?;
-                let (worktree, commit) = (self.top_level().to_owned(), commit.clone());
-                return Ok(Salvage { worktree, commit, captured, unsaved });
+            let salvaged = repository.read_salvage(commit);
+            if salvaged.is_ok_and(|(_, salvaged)| salvaged == capture.captured) {
+                repository.flush()?;
+                return Ok(capture.into_salvage(self, commit.clone()));
             }
         }
-        let commit = self.write_salvage_commits(&captured, subject, earlier.as_ref())?;
-        self.repository.write_ref(reference, &commit, earlier.as_ref())?;
-        self.repository.flush()?;
-        Ok(Salvage { worktree: self.top_level().to_owned(), commit, captured, unsaved })
+        let commit = self.write_salvage_commits(&capture.captured, request, earlier.as_ref())?;
+        let mut updates = vec![match &earlier {
+            Some(old) => RefUpdate::Move { reference: request.reference, new: &commit, old },
+            None => RefUpdate::Create { reference: request.reference, new: &commit },
+        }];
+        let kept = request.kept.filter(|(kept, _)| repository.read_plain_ref(kept) == PlainRef::Missing);
+        updates.extend(kept.map(|(reference, new)| RefUpdate::Create { reference, new }));
+        if updates.len() == 1 || repository.update_refs(&updates).is_err() {
+            repository.write_ref(request.reference, &commit, earlier.as_ref())?;
+        }
+        repository.flush()?;
+        Ok(capture.into_salvage(self, commit))
     }
 
     /// Writes the contents of this worktree to the object database; returns their ids, and what could not be saved.
-    pub(crate) fn capture_contents(&self) -> Result<(CapturedWorktree, Vec<UnsavedContent>), GitError> {
-        let mut unsaved = self.find_unsaved()?;
-        let scan = self.scan_files(HashMode::WriteObjects)?;
+    pub(crate) fn capture_contents(&self) -> Result<WorktreeCapture, GitError> {
+        let index_stamp = self.index_stamp();
+        let (status, mut unsaved) = self.read_with_unsaved()?;
+        let scan = self.scan_changed_files(status, HashMode::WriteObjects)?;
+        if let (true, Some(commit)) = (scan.is_clean, &scan.status.commit) {
+            let tree = self.repository.tree_of_commit(commit)?;
+            let (index, branch) = (tree.clone(), scan.status.branch);
+            let captured = CapturedWorktree { commit: scan.status.commit, branch, tree, index, stages: None };
+            return Ok(WorktreeCapture { captured, unsaved, clean_index: index_stamp });
+        }
         for path in &scan.unreadable {
             let path = self.top_level().join(to_file_path(path));
             if !unsaved.iter().any(|content| content.path == path) {
@@ -140,21 +201,43 @@ impl Worktree<'_> {
             (self.write_tree_of(&merged)?, Some(self.write_tree_of(&conflict)?))
         };
         let WorktreeStatus { commit, branch, .. } = scan.status;
-        Ok((CapturedWorktree { commit, branch, tree, index, stages }, unsaved))
+        let captured = CapturedWorktree { commit, branch, tree, index, stages };
+        Ok(WorktreeCapture { captured, unsaved, clean_index: None })
+    }
+
+    /// Returns whether the contents are still those of a salvage.
+    pub(crate) fn is_as_salvaged(&self, salvage: &Salvage) -> Result<bool, GitError> {
+        if salvage.clean_index.is_some() && salvage.clean_index == self.index_stamp() {
+            // Nothing but the files can have changed, and those the status compares with the index.
+            let (status, unsaved) = self.read_with_unsaved()?;
+            let captured = &salvage.captured;
+            return Ok(status.is_clean()
+                && status.commit == captured.commit
+                && status.branch == captured.branch
+                && unsaved == salvage.unsaved);
+        }
+        let capture = self.capture_contents()?;
+        Ok(capture.captured == salvage.captured && capture.unsaved == salvage.unsaved)
     }
 
     /// Writes the commits of a salvage.
     fn write_salvage_commits(
         &self,
         captured: &CapturedWorktree,
-        subject: &str,
+        request: &SalvageRequest<'_>,
         earlier: Option<&CommitId>,
     ) -> Result<CommitId, GitError> {
         let write = |tree: &TreeId, parents: &[CommitId], message: &str| {
             self.repository.write_commit(tree, parents, message, &[DURABLE])
         };
         let parent: Vec<CommitId> = captured.commit.iter().cloned().collect();
-        let index = write(&captured.index, &parent, "orch: the index of a worktree\n")?;
+        let tree =
+            captured.commit.as_ref().map(|commit| self.repository.tree_of_commit(commit)).transpose()?;
+        let index = match &captured.commit {
+            // Nothing is staged.
+            Some(commit) if tree.as_ref() == Some(&captured.index) => commit.clone(),
+            _ => write(&captured.index, &parent, "orch: the index of a worktree\n")?,
+        };
         let stages = match &captured.stages {
             Some(stages) => Some(write(stages, &parent, "orch: the sides of a conflict in a worktree\n")?),
             None => None,
@@ -165,9 +248,10 @@ impl Worktree<'_> {
             index: index.clone(),
             stages: stages.clone(),
         };
-        let parents = [captured.commit.clone(), Some(index), stages, earlier.cloned()];
+        let index = Some(index).filter(|index| Some(index) != captured.commit.as_ref());
+        let parents = [captured.commit.clone(), index, stages, earlier.cloned()];
         let parents: Vec<CommitId> = parents.into_iter().flatten().collect();
-        write(&captured.tree, &parents, &trailers.commit_message(subject))
+        write(&captured.tree, &parents, &trailers.commit_message(request.subject, request.trailers))
     }
 }
 

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use rustix::fs::{Access, access};
 
@@ -19,7 +20,7 @@ use crate::index::{
 use crate::limit::ATTRIBUTE_QUERY_BYTES_MAX;
 use crate::name::{BlobId, TreeId};
 use crate::reference::DURABLE;
-use crate::status::{self, WorktreeStatus};
+use crate::status::WorktreeStatus;
 use crate::worktree::Worktree;
 
 /// Files by path.
@@ -40,14 +41,22 @@ pub(super) struct WorktreeScan {
     pub(super) files: WorktreeFiles,
     /// Files whose contents cannot be read.
     pub(super) unreadable: Vec<GitPath>,
+    /// Whether the files, the index and the commit are certainly the same.
+    pub(super) is_clean: bool,
 }
 
 impl Worktree<'_> {
     /// Reads the files and their contents.
     pub(super) fn scan_files(&self, mode: HashMode) -> Result<WorktreeScan, GitError> {
-        // Mode changes count even if the user configured git to ignore them.
-        let command = self.git_command(status::STATUS_COMMAND).with_config("core.fileMode=true");
-        let status = command.read_parsed(status::parse_status)?;
+        self.scan_changed_files(self.read_status_with_modes()?, mode)
+    }
+
+    /// Reads the files that may differ from the index, and their contents.
+    pub(super) fn scan_changed_files(
+        &self,
+        status: WorktreeStatus,
+        mode: HashMode,
+    ) -> Result<WorktreeScan, GitError> {
         let entries = self.index_entries()?;
         let mut files: WorktreeFiles = entries
             .iter()
@@ -55,12 +64,13 @@ impl Worktree<'_> {
             .map(|entry| (entry.path.clone(), entry.content.clone()))
             .collect();
         let mut candidates = self.possibly_changed_paths(&status, &entries)?;
+        let is_clean = candidates.is_empty() && status.is_clean();
         for path in &candidates {
             files.remove(path);
         }
         let unreadable: Vec<GitPath> = candidates.extract_if(.., |path| !self.is_readable(path)).collect();
         files.extend(self.read_files(&candidates, mode)?);
-        Ok(WorktreeScan { status, entries, files, unreadable })
+        Ok(WorktreeScan { status, entries, files, unreadable, is_clean })
     }
 
     /// Returns whether the content of a file, if it is one, can be read.
@@ -91,7 +101,15 @@ impl Worktree<'_> {
 
     /// Returns the paths whose files may be converted in line endings, encoding or keywords.
     fn converted_paths(&self, entries: &[IndexEntry]) -> Result<Vec<GitPath>, GitError> {
-        let is_automatic = GitConfig::read(self.git_command(config::CONFIG_QUERY))?.converts_line_endings();
+        let common = self.repository.config()?;
+        let own = match common.may_differ_in_worktrees() {
+            true => Some(GitConfig::read(self.git_command(config::CONFIG_QUERY))?),
+            false => None,
+        };
+        if own.is_none() && !self.may_have_attributes(entries)? {
+            return Ok(Vec::new());
+        }
+        let is_automatic = own.as_ref().unwrap_or(common).converts_line_endings();
         let attributes = self.read_attributes(entries)?;
         let is_converted = |entry: &&IndexEntry| {
             let attributes = attributes.get(&entry.path).copied().unwrap_or_default();
@@ -100,6 +118,20 @@ impl Worktree<'_> {
                 && (attributes.is_converted || (is_automatic && !attributes.is_binary))
         };
         Ok(entries.iter().filter(is_converted).map(|entry| entry.path.clone()).collect())
+    }
+
+    /// Returns whether there is anything from which git could read attributes of these files.
+    fn may_have_attributes(&self, entries: &[IndexEntry]) -> Result<bool, GitError> {
+        let has_outside = self.repository.has_conversions()? || Path::new(SYSTEM_ATTRIBUTES).exists();
+        if has_outside || self.has_attributes_files()? {
+            return Ok(true);
+        }
+        let folders: BTreeSet<&Path> =
+            entries.iter().filter_map(|entry| to_file_path(&entry.path).parent()).collect();
+        Ok(folders.iter().any(|folder| {
+            let mut parents = folder.ancestors();
+            parents.any(|folder| self.top_level().join(folder).join(".gitattributes").exists())
+        }))
     }
 
     /// Reads the conversion attributes of files.
@@ -208,6 +240,9 @@ impl Worktree<'_> {
         index.write_tree()
     }
 }
+
+/// The file with the attributes of all users.
+const SYSTEM_ATTRIBUTES: &str = "/etc/gitattributes";
 
 /// The attributes that are asked for: each file may have any number of others.
 const CONVERSION_ATTRIBUTES: [&str; 6] = ["text", "crlf", "eol", "ident", "working-tree-encoding", "filter"];

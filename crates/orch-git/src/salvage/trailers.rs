@@ -21,12 +21,14 @@ const NONE: &str = "none";
 
 impl SalvageTrailers {
     /// Formats the commit message.
-    pub(super) fn commit_message(&self, subject: &str) -> String {
+    ///
+    /// `others` are lines of further trailers.
+    pub(super) fn commit_message(&self, subject: &str, others: &str) -> String {
         let or_none = |text: Option<&str>| text.unwrap_or(NONE).to_owned();
         // Lines of a long subject must not be read as trailers.
         let subject: String = subject.split_whitespace().collect::<Vec<_>>().join(" ");
         format!(
-            "{subject}\n\nSalvage-Head: {}\nSalvage-Branch: {}\nSalvage-Index: {}\nSalvage-Stages: {}\n",
+            "{subject}\n\n{others}Salvage-Head: {}\nSalvage-Branch: {}\nSalvage-Index: {}\nSalvage-Stages: {}\n",
             or_none(self.commit.as_ref().map(CommitId::as_str)),
             or_none(self.branch.as_ref().map(RefName::as_str)),
             self.index,
@@ -97,7 +99,7 @@ mod tests {
         };
         let sparse = SalvageTrailers { commit: None, branch: None, index: id("2"), stages: None };
         for trailers in [full, sparse] {
-            let message = trailers.commit_message("what\n\nSalvage-Index: nonsense");
+            let message = trailers.commit_message("what\n\nSalvage-Index: nonsense", "Orch-Task: r/k@1\n");
             let commit = format!("tree {}\nauthor a\n\n{message}", "4".repeat(40));
             assert_eq!(SalvageTrailers::parse(commit.as_bytes()), Some(trailers));
         }

@@ -89,8 +89,7 @@ impl Repository {
     fn inspect_path(&self, spec: &WorktreeSpec<'_>) -> Result<PathOccupant, GitError> {
         let path_taken = || GitError::PathTaken(spec.path.to_owned());
         let (path, head) = (canonicalize_existing(spec.path), spec.expected_head());
-        let worktrees = self.list_worktrees()?;
-        match worktrees.iter().find(|entry| canonicalize_existing(&entry.path) == path) {
+        match self.find_registration(&path)? {
             Some(entry) if entry.is_main => return Err(path_taken()),
             Some(entry) if entry.is_incomplete() => return Ok(PathOccupant::Incomplete),
             Some(entry) => {
@@ -101,9 +100,17 @@ impl Repository {
             None => {}
         }
         if let Some(branch) = &head.branch {
-            refuse_second_checkout(&worktrees, branch)?;
+            self.refuse_second_checkout(branch)?;
         }
         if is_path_available(spec.path)? { Ok(PathOccupant::Nothing) } else { Err(path_taken()) }
+    }
+
+    /// Rejects a branch that is checked out already: git allows one worktree per branch.
+    pub(super) fn refuse_second_checkout(&self, branch: &RefName) -> Result<(), GitError> {
+        match self.find_worktree_on_branch(branch)? {
+            Some(entry) => Err(GitError::CheckedOutElsewhere { branch: branch.clone(), path: entry.path }),
+            None => Ok(()),
+        }
     }
 
     /// Creates the branch to check out, if any, and flushes it, before any file of the worktree waits for the disk too.
@@ -127,7 +134,7 @@ impl Repository {
     ) -> Result<Worktree<'_>, GitError> {
         let worktree = self.register_worktree(spec)?;
         worktree.checkout_files(spec.commit, lock)?;
-        self.verify_and_lock(spec, &worktree)?;
+        self.verify_and_lock(spec, &worktree, None)?;
         Ok(worktree)
     }
 
@@ -158,12 +165,15 @@ impl Repository {
     }
 
     /// Verifies that a worktree matches its specification, and makes its purpose the reason of its lock.
+    ///
+    /// `has_attributes` is whether the commit has files with attributes, if that is known.
     pub(super) fn verify_and_lock(
         &self,
         spec: &WorktreeSpec<'_>,
         worktree: &Worktree<'_>,
+        has_attributes: Option<bool>,
     ) -> Result<(), GitError> {
-        let files = worktree.find_checkout_defects()?;
+        let files = worktree.find_checkout_defects(has_attributes)?;
         if !files.is_empty() {
             return Err(GitError::NeverClean {
                 commit: spec.commit.clone(),
@@ -205,8 +215,8 @@ impl Worktree<'_> {
     ///
     /// `git status` would read every file again, because the timestamps of a fresh checkout are ambiguous.
     /// That is necessary only if a conversion may make contents differ from what was written.
-    fn find_checkout_defects(&self) -> Result<Vec<DirtyFile>, GitError> {
-        if self.has_conversions()? {
+    fn find_checkout_defects(&self, has_attributes: Option<bool>) -> Result<Vec<DirtyFile>, GitError> {
+        if self.has_conversions(has_attributes)? {
             return Ok(self.read_status()?.dirty);
         }
         let missing = self.git_command(["ls-files", "--deleted", "-z"]).read_stdout()?;
@@ -258,9 +268,12 @@ impl Worktree<'_> {
     }
 
     /// Returns whether configuration or attributes may convert files at checkout.
-    fn has_conversions(&self) -> Result<bool, GitError> {
+    fn has_conversions(&self, has_attributes: Option<bool>) -> Result<bool, GitError> {
         if self.repository.has_conversions()? {
             return Ok(true);
+        }
+        if let Some(has_attributes) = has_attributes {
+            return Ok(has_attributes);
         }
         let attributes_files =
             self.git_command(["ls-files", "-z", "--", ":(top,glob)**/.gitattributes"]).read_stdout()?;
@@ -273,19 +286,6 @@ impl Worktree<'_> {
             .with_lock(lock.share_handle()?)
             .read_stdout()
             .map(drop)
-    }
-}
-
-/// Rejects a branch that is checked out already: git allows one worktree per branch.
-pub(super) fn refuse_second_checkout(
-    worktrees: &[RegisteredWorktree],
-    branch: &RefName,
-) -> Result<(), GitError> {
-    match worktrees.iter().find(|entry| entry.is_on_branch(branch)) {
-        Some(entry) => {
-            Err(GitError::CheckedOutElsewhere { branch: branch.clone(), path: entry.path.clone() })
-        }
-        None => Ok(()),
     }
 }
 

@@ -12,6 +12,7 @@ use super::lock_reason::{format_lock_reason, refuse_foreign_lock};
 use super::open::{Worktree, parse_path_file};
 use super::survey::read_small_file;
 use crate::error::GitError;
+use crate::plain_ref::PlainHead;
 use crate::repository::Repository;
 
 /// What is at the path of a worktree.
@@ -116,8 +117,16 @@ impl Worktree<'_> {
             GitError::Failed { stderr, .. } => Ok(Some(stderr.lines().next().unwrap_or_default().to_owned())),
             other => Ok(Some(other.to_string())),
         };
-        let commit = ["rev-parse", "--verify", "HEAD^{tree}"];
-        if let Err(error) = self.git_command(commit).read_stdout() {
+        let read = match PlainHead::read(self.git_dir()) {
+            PlainHead::Detached(commit) => Some(commit),
+            PlainHead::Branch(branch) => self.repository.read_ref(&branch).ok().flatten(),
+            PlainHead::Missing | PlainHead::Unclear => None,
+        };
+        let read = match read {
+            Some(commit) => self.repository.tree_of_commit(&commit).map(drop),
+            None => self.git_command(["rev-parse", "--verify", "HEAD^{tree}"]).read_stdout().map(drop),
+        };
+        if let Err(error) = read {
             let is_unborn = self.git_command(["symbolic-ref", "--quiet", "HEAD"]).read_stdout().is_ok()
                 && self.git_command(["show-ref", "--quiet", "--verify", "HEAD"]).read_stdout().is_err();
             if !is_unborn {

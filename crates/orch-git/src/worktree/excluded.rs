@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::open::Worktree;
+use crate::config::EXCLUDES_CONFIG;
 use crate::diff::pathspecs_for_globs;
 use crate::error::GitError;
 use crate::index::{GitPath, to_file_path};
@@ -19,12 +20,6 @@ use crate::name::CommitId;
 use crate::program::split_nul;
 use crate::repository::Repository;
 use crate::written_files::WrittenFiles;
-
-/// In the common directory: which worktree has an excludes file.
-const SHARED_CONFIG: &str = "orch-excludes.config";
-
-/// In a worktree's git directory: the setting that names its excludes file.
-const OWN_CONFIG: &str = "orch-excludes.config";
 
 /// In a worktree's git directory: its excludes file.
 const EXCLUDES_FILE: &str = "orch-excludes";
@@ -120,13 +115,13 @@ impl Worktree<'_> {
         self.write_own_file(EXCLUDES_FILE, &excludes)?;
         let path = self.git_dir().join(EXCLUDES_FILE);
         let setting = format!("[core]\n\texcludesFile = \"{}\"\n", escape_setting(&path));
-        self.write_own_file(OWN_CONFIG, setting.as_bytes())?;
+        self.write_own_file(EXCLUDES_CONFIG, setting.as_bytes())?;
         self.repository.include_excludes_of(self.git_dir())
     }
 
     /// Removes the records and the excludes file of what an earlier owner of the worktree had.
     pub fn forget_excluded_files(&self) -> Result<(), GitError> {
-        for name in [OWN_CONFIG, EXCLUDES_FILE, WRITTEN_FILE, COPIED_FILE] {
+        for name in [EXCLUDES_CONFIG, EXCLUDES_FILE, WRITTEN_FILE, COPIED_FILE] {
             let file = self.git_dir().join(name);
             match fs::remove_file(&file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -194,11 +189,11 @@ impl Repository {
     fn include_excludes_of(&self, git_dir: &Path) -> Result<(), GitError> {
         let _lock = self.lock_registrations()?;
         let common = self.common_dir();
-        let shared = common.join(SHARED_CONFIG);
+        let shared = common.join(EXCLUDES_CONFIG);
         let mut names: Vec<OsString> = fs::read_dir(common.join("worktrees"))
             .map_err(GitError::io("read", common.join("worktrees")))?
             .flatten()
-            .filter(|entry| entry.path().join(OWN_CONFIG).exists())
+            .filter(|entry| entry.path().join(EXCLUDES_CONFIG).exists())
             .map(|entry| entry.file_name())
             .collect();
         names.extend(git_dir.file_name().map(OsString::from));
@@ -210,18 +205,18 @@ impl Repository {
                 name.chars().map(|letter| if "*?[\\\"".contains(letter) { '?' } else { letter }).collect();
             let path = escape_setting(Path::new(name));
             text.push_str(&format!(
-                "[includeIf \"gitdir:./worktrees/{pattern}\"]\n\tpath = \"worktrees/{path}/{OWN_CONFIG}\"\n"
+                "[includeIf \"gitdir:./worktrees/{pattern}\"]\n\tpath = \"worktrees/{path}/{EXCLUDES_CONFIG}\"\n"
             ));
         }
-        let new = common.join(format!("{SHARED_CONFIG}.new"));
+        let new = common.join(format!("{EXCLUDES_CONFIG}.new"));
         fs::write(&new, text).map_err(GitError::io("write", &new))?;
         fs::rename(&new, &shared).map_err(GitError::io("write", shared))?;
         let config = common.join("config");
         let text = fs::read(&config).map_err(GitError::io("read", &config))?;
-        if String::from_utf8_lossy(&text).contains(SHARED_CONFIG) {
+        if String::from_utf8_lossy(&text).contains(EXCLUDES_CONFIG) {
             return Ok(());
         }
-        let words = ["config", "--local", "--add", "include.path", SHARED_CONFIG];
+        let words = ["config", "--local", "--add", "include.path", EXCLUDES_CONFIG];
         self.git_command(words).read_stdout().map(drop)
     }
 }

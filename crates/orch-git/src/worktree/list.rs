@@ -53,13 +53,10 @@ impl Repository {
 
     /// Finds the worktree that has a branch checked out.
     pub fn find_worktree_on_branch(&self, branch: &RefName) -> Result<Option<RegisteredWorktree>, GitError> {
+        if self.has_no_checkout(branch) {
+            return Ok(None);
+        }
         Ok(self.list_worktrees()?.into_iter().find(|entry| entry.is_on_branch(branch)))
-    }
-
-    /// Finds the registration of a worktree, even if its folder does not exist.
-    pub(crate) fn find_registration(&self, path: &Path) -> Result<Option<RegisteredWorktree>, GitError> {
-        let path = canonicalize_existing(path);
-        Ok(self.list_worktrees()?.into_iter().find(|entry| canonicalize_existing(&entry.path) == path))
     }
 }
 

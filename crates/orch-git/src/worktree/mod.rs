@@ -1,7 +1,7 @@
 //! Worktrees: creating, reusing, locking and removing them.
 //!
 //! `add` and `reuse` create one, `remove` deletes one that was salvaged, `list` lists the registered ones, and `open`
-//! opens one.
+//! opens one; `registration` reads one registration from git's files.
 //! `excluded` keeps out of its work what was written into it before the work began.
 //! `attic` moves damaged ones aside.
 //! `survey`, `nested` and `unsaved` find what a removal would lose.
@@ -19,6 +19,7 @@ mod nested;
 mod open;
 mod outer_folder;
 mod pristine;
+mod registration;
 mod relink;
 mod remove;
 mod reuse;

@@ -3,10 +3,12 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::list::canonicalize_existing;
 use super::survey::{FolderSurvey, read_small_file};
 use crate::error::GitError;
+use crate::index_entry::KnownIndex;
 use crate::limit::STATUS_PATIENCE;
 use crate::program::GitCommand;
 use crate::reference::{RefLogEntry, parse_reflog, reflog_arguments};
@@ -19,6 +21,7 @@ pub struct Worktree<'r> {
     pub(crate) repository: &'r Repository,
     top: PathBuf,
     git_dir: PathBuf,
+    index: OnceLock<KnownIndex>,
 }
 
 /// Files in a worktree's git directory that exist while an operation is in progress, and the operation.
@@ -41,7 +44,7 @@ impl Repository {
         let not_a_worktree = || GitError::NotAWorktree(top.to_owned());
         let top = top.canonicalize().map_err(|_| not_a_worktree())?;
         let git_dir = self.find_git_dir(&top).ok_or_else(not_a_worktree)?;
-        Ok(Worktree { repository: self, top, git_dir })
+        Ok(Worktree::at_git_dir(self, top, git_dir))
     }
 
     /// Returns the git directory of a worktree, if the two refer to each other.
@@ -101,7 +104,19 @@ impl<'r> Worktree<'r> {
     /// # Errors
     /// `WaitsForPipe` if git would wait for ever for a pipe that it takes for one of its files.
     pub fn read_status(&self) -> Result<WorktreeStatus, GitError> {
-        let command = || self.git_command(status::STATUS_COMMAND);
+        self.read_status_under(&[])
+    }
+
+    /// Reads what is checked out and what is changed, modes included even if the user configured git to ignore them.
+    pub(crate) fn read_status_with_modes(&self) -> Result<WorktreeStatus, GitError> {
+        self.read_status_under(&["core.fileMode=true"])
+    }
+
+    fn read_status_under(&self, settings: &[&str]) -> Result<WorktreeStatus, GitError> {
+        let command = || {
+            let command = self.git_command(status::STATUS_COMMAND);
+            settings.iter().fold(command, |command, setting| command.with_config(setting))
+        };
         match command().with_time_limit(STATUS_PATIENCE).read_parsed(status::parse_status) {
             // In a large worktree it may also take this long.
             Err(GitError::TimedOut(_)) => match FolderSurvey::of_worktree(self.top_level()).blocking_pipe() {
@@ -134,7 +149,16 @@ impl<'r> Worktree<'r> {
 
     /// Opens a checkout whose git directory is known.
     pub(crate) fn at_git_dir(repository: &'r Repository, top: PathBuf, git_dir: PathBuf) -> Self {
-        Self { repository, top, git_dir }
+        Self { repository, top, git_dir, index: OnceLock::new() }
+    }
+
+    /// Takes over what is known of the index of a worktree, which was moved here.
+    pub(super) fn with_known_index(self, moved: Self) -> Self {
+        Self { index: moved.index, ..self }
+    }
+
+    pub(crate) fn known_index(&self) -> &OnceLock<KnownIndex> {
+        &self.index
     }
 
     /// Builds a command in it.

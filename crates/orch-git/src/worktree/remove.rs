@@ -30,11 +30,8 @@ impl Repository {
             return Err(GitError::MainWorktree(path.clone()));
         }
         refuse_foreign_lock(&entry)?;
-        if path.exists() {
-            let (captured, unsaved) = self.open_worktree(path)?.capture_contents()?;
-            if captured != salvage.captured || unsaved != salvage.unsaved {
-                return Err(GitError::ChangedSinceSalvage(path.clone()));
-            }
+        if path.exists() && !self.open_worktree(path)?.is_as_salvaged(salvage)? {
+            return Err(GitError::ChangedSinceSalvage(path.clone()));
         }
         self.delete_worktree(path)
     }
@@ -104,7 +101,7 @@ impl Repository {
         let lock = self.lock_registrations()?;
         let inside = |entry: &RegisteredWorktree| entry.path != path && entry.path.starts_with(path);
         let nested: Vec<PathBuf> =
-            self.list_worktrees()?.into_iter().filter(inside).map(|entry| entry.path).collect();
+            self.list_linked_worktrees()?.into_iter().filter(inside).map(|entry| entry.path).collect();
         if path.symlink_metadata().is_ok() {
             fs::rename(path, &trash).map_err(GitError::io("rename", path))?;
         }

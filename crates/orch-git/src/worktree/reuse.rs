@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
-use super::add::{CheckoutTarget, WorktreeSpec, is_path_available, refuse_second_checkout};
-use super::list::{RegisteredWorktree, canonicalize_existing};
+use super::add::{CheckoutTarget, WorktreeSpec, is_path_available};
+use super::list::canonicalize_existing;
 use super::lock::{RepositoryLock, tree_lock_number};
 use super::lock_reason::refuse_foreign_lock;
 use super::open::Worktree;
@@ -56,21 +56,21 @@ impl Repository {
     /// Those of `add_worktree`; `NotAWorktree` and `LockedByOthers` for the worktree to reuse.
     pub fn reuse_worktree(&self, from: &Path, spec: &WorktreeSpec<'_>) -> Result<ReuseOutcome<'_>, GitError> {
         let (lock, _other_lock) = self.lock_trees(from, spec.path)?;
-        let worktrees = self.list_worktrees()?;
         let worktree = self.open_worktree(from)?;
-        let (entries, others): (Vec<RegisteredWorktree>, _) =
-            worktrees.into_iter().partition(|entry| entry.path == worktree.top_level());
-        let entry = entries.first().ok_or_else(|| GitError::NotAWorktree(from.to_owned()))?;
+        let entry = self.find_registration(worktree.top_level())?;
+        let entry = entry.ok_or_else(|| GitError::NotAWorktree(from.to_owned()))?;
         if entry.is_main {
             return Err(GitError::MainWorktree(from.to_owned()));
         }
-        refuse_foreign_lock(entry)?;
+        refuse_foreign_lock(&entry)?;
         let is_in_place = worktree.top_level() == canonicalize_existing(spec.path);
         if !is_in_place && !is_path_available(spec.path)? {
             return Err(GitError::PathTaken(spec.path.to_owned()));
         }
-        if let CheckoutTarget::Branch(branch) = spec.checkout {
-            refuse_second_checkout(&others, branch)?;
+        if let CheckoutTarget::Branch(branch) = spec.checkout
+            && !entry.is_on_branch(branch)
+        {
+            self.refuse_second_checkout(branch)?;
         }
         if let Some(obstacle) = worktree.find_obstacle(spec.commit)? {
             return Ok(ReuseOutcome::Obstructed(obstacle));
@@ -80,9 +80,11 @@ impl Repository {
         if !is_in_place {
             self.move_worktree(from, spec.path)?;
         }
-        let worktree = self.open_worktree(spec.path)?;
+        let has_attributes = worktree.has_attributes_files()?;
+        let worktree = self.open_worktree(spec.path)?.with_known_index(worktree);
         worktree.reset_to_spec(spec, &lock)?;
-        self.verify_and_lock(spec, &worktree)?;
+        // The attributes of both commits are the same.
+        self.verify_and_lock(spec, &worktree, Some(has_attributes))?;
         Ok(ReuseOutcome::Reused(worktree))
     }
 
@@ -153,7 +155,7 @@ impl Worktree<'_> {
             return Ok(Some(WorktreeObstacle::Submodules));
         }
         let attributes = [".gitattributes".to_owned()];
-        if !self.repository.changed_paths_matching(head, commit, &attributes)?.is_empty() {
+        if head != commit && !self.repository.changed_paths_matching(head, commit, &attributes)?.is_empty() {
             return Ok(Some(WorktreeObstacle::Attributes));
         }
         Ok(None)

@@ -10,6 +10,7 @@ use super::open::Worktree;
 use super::pristine::has_only_folders;
 use super::survey::FolderSurvey;
 use crate::error::GitError;
+use crate::status::WorktreeStatus;
 use crate::unsaved_content::{UnsavedContent, UnsavedProblem};
 
 impl Worktree<'_> {
@@ -18,6 +19,11 @@ impl Worktree<'_> {
     /// # Errors
     /// `Unsaved` if git cannot list the worktree at all.
     pub fn find_unsaved(&self) -> Result<Vec<UnsavedContent>, GitError> {
+        self.read_with_unsaved().map(|(_, unsaved)| unsaved)
+    }
+
+    /// Reads the status, and finds what a salvage of the files it lists does not keep.
+    pub(crate) fn read_with_unsaved(&self) -> Result<(WorktreeStatus, Vec<UnsavedContent>), GitError> {
         let survey = FolderSurvey::of_worktree(self.top_level());
         let content =
             |path: &PathBuf, problem: UnsavedProblem| UnsavedContent { path: path.clone(), problem };
@@ -39,7 +45,7 @@ impl Worktree<'_> {
         if self.has_own_references()? {
             unsaved.push(here(UnsavedProblem::OwnReferences));
         }
-        let status = self.read_status()?;
+        let status = self.read_status_with_modes()?;
         let is_unreadable = |path: &PathBuf| {
             path.symlink_metadata().is_ok_and(|found| found.is_file())
                 && access(path, Access::READ_OK).is_err()
@@ -50,7 +56,7 @@ impl Worktree<'_> {
         unsaved.extend(
             nested.into_iter().map(|(path, problem)| content(&path, UnsavedProblem::Repository(problem))),
         );
-        Ok(unsaved)
+        Ok((status, unsaved))
     }
 
     /// Returns whether it has references that other worktrees do not have, apart from those of an operation in progress.

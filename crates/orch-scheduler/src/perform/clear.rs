@@ -22,8 +22,8 @@ use crate::operation::tool_transaction;
 use crate::perform::effect_lease::EffectLease;
 use crate::unit_of_work::UnitOfWork;
 use orch_git::{
-    FoundWorktree, GitError, RefName, Repository, UnsavedContent, canonicalize_existing, exists_at,
-    is_folder_at, sweep_deleted_folders,
+    CommitId, FoundWorktree, GitError, RefName, Repository, SalvageRequest, UnsavedContent,
+    canonicalize_existing, exists_at, is_folder_at, sweep_deleted_folders,
 };
 use orch_inbox::failure::is_transient;
 use orch_inbox::liveness::{WrapperLiveness, wrapper_liveness};
@@ -83,6 +83,7 @@ impl ClearingAttempt {
 /// What cannot be removed stays pending.
 pub(super) fn clear_in_background(
     session: &mut Session,
+    repository: &Repository,
     work: impl FnOnce(&mut Session, &mut dyn FnMut(Option<PendingEffect>, ClearingAttempt)) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from).min(THREADS_MAX);
@@ -94,7 +95,7 @@ pub(super) fn clear_in_background(
         for mut session in sessions {
             scope.spawn(move || {
                 while let Ok((requested, clearing)) = next() {
-                    let _ = clear_requested(&mut session, requested, &clearing);
+                    let _ = clear_requested(&mut session, repository, requested, &clearing);
                 }
             });
         }
@@ -108,12 +109,19 @@ pub(super) fn clear_in_background(
 
 fn clear_requested(
     session: &mut Session,
+    repository: &Repository,
     requested: Option<PendingEffect>,
     clearing: &ClearingAttempt,
 ) -> Result<(), Error> {
     match requested.and_then(|requested| EffectLease::of_request(session, requested)) {
-        Some(lease) => lease
-            .perform(session, |session, lease| clear_loaded(session, lease, clearing, ClearingMode::Park)),
+        Some(lease) => lease.perform(session, |session, lease| {
+            clear_loaded(
+                session,
+                lease,
+                clearing,
+                ClearingWay { mode: ClearingMode::Park, repository: Some(repository) },
+            )
+        }),
         // Another thread or process may be clearing it.
         None => Ok(()),
     }
@@ -136,7 +144,7 @@ pub(super) fn clear_worktree(
     mode: ClearingMode,
 ) -> Result<(), Error> {
     match session.read(|tx, _| ClearingAttempt::load(tx, id, mode))? {
-        Some(clearing) => clear_loaded(session, lease, &clearing, mode),
+        Some(clearing) => clear_loaded(session, lease, &clearing, ClearingWay { mode, repository: None }),
         None => lease.complete_alone(session),
     }
 }
@@ -149,12 +157,21 @@ enum ClearedWorktree {
     InAttic(PathBuf, String),
 }
 
+/// How a worktree is cleared.
+#[derive(Clone, Copy)]
+struct ClearingWay<'r> {
+    mode: ClearingMode,
+    /// Its repository, if it is open already.
+    repository: Option<&'r Repository>,
+}
+
 fn clear_loaded(
     session: &mut Session,
     lease: &EffectLease,
     clearing: &ClearingAttempt,
-    mode: ClearingMode,
+    way: ClearingWay<'_>,
 ) -> Result<(), Error> {
+    let mode = way.mode;
     let ClearingAttempt { attempt, worker, .. } = clearing;
     // A worker that has reported takes a moment to end; until then it may use the folder.
     let is_used =
@@ -162,7 +179,7 @@ fn clear_loaded(
     if mode == ClearingMode::Park && is_used {
         return Err(GitError::Busy.into());
     }
-    let cleared = clear_on_disk(session, clearing, mode);
+    let cleared = clear_on_disk(session, clearing, way);
     if cleared.as_ref().is_err_and(|error| is_retried(error, mode)) {
         // The effect stays pending, and its failure is recorded with it.
         return cleared.map(|_| ());
@@ -243,10 +260,18 @@ fn record_cleared(
 fn clear_on_disk(
     session: &mut Session,
     clearing: &ClearingAttempt,
-    mode: ClearingMode,
+    way: ClearingWay<'_>,
 ) -> Result<ClearedWorktree, Error> {
     let ClearingAttempt { run, attempt, tree, .. } = clearing;
-    let repository = open_repository(session, run)?;
+    let mode = way.mode;
+    let opened;
+    let repository = match way.repository {
+        Some(repository) => repository,
+        None => {
+            opened = open_repository(session, run)?;
+            &opened
+        }
+    };
     let (path, name) = (Path::new(&tree.path), &attempt.name);
     if tree.state == WorktreeState::Attic {
         repository.delete_from_attic(path)?;
@@ -260,15 +285,16 @@ fn clear_on_disk(
         return Err(TreeRefusal::WorktreeConflict { tree: tree.path.clone(), problem }.into());
     }
     let handed_over = match tree.continued_attempt(name) {
-        Some(rejected) => find_attempt_worktree(&repository, path, &rejected)?,
+        Some(rejected) => find_attempt_worktree(repository, path, &rejected)?,
         None => None,
     };
     let is_ours = tree.state == WorktreeState::Present
         || handed_over.is_some()
-        || find_attempt_worktree(&repository, path, name)?.is_some();
+        || find_attempt_worktree(repository, path, name)?.is_some();
+    let mut flushed = None;
     let cleared = match repository.find_worktree(path)? {
         FoundWorktree::Intact(found) if is_ours => {
-            match salvage_and_remove(&repository, &found, clearing, mode) {
+            match salvage_and_remove(repository, &found, clearing, mode) {
                 // Git cannot tell what is in it, and the caller knows.
                 Err(error @ Error::Git(_)) if mode == ClearingMode::Discard && !is_transient(&error) => {
                     let attic = free_attic_path(session, clearing)?;
@@ -276,7 +302,11 @@ fn clear_on_disk(
                     repository.delete_from_attic(&attic)?;
                     ClearedWorktree::Removed(None)
                 }
-                removed => ClearedWorktree::Removed(removed?),
+                removed => {
+                    let removed = removed?;
+                    flushed = removed.flushed;
+                    ClearedWorktree::Removed(Some(removed.reference))
+                }
             }
         }
         FoundWorktree::Damaged(reason) if is_ours => {
@@ -291,10 +321,10 @@ fn clear_on_disk(
         }
         // What is at the path of a worktree that was only planned was created by someone else.
         FoundWorktree::Intact(_) | FoundWorktree::Damaged(_) => ClearedWorktree::Removed(None),
-        FoundWorktree::Missing => clear_missing(session, &repository, clearing)?,
+        FoundWorktree::Missing => clear_missing(session, repository, clearing)?,
     };
-    archive_branch(&repository, name, tree)?;
-    archive_continued_branches(session, &repository, clearing)?;
+    archive_branch(repository, name, tree, flushed.as_ref())?;
+    archive_continued_branches(session, repository, clearing)?;
     Ok(cleared)
 }
 
@@ -314,10 +344,18 @@ fn archive_continued_branches(
             }
         })?;
         let Some(found) = found else { break };
-        archive_branch(repository, &rejected, &found)?;
+        archive_branch(repository, &rejected, &found, None)?;
         (tree, name) = (found, rejected);
     }
     Ok(())
+}
+
+/// A worktree whose contents were salvaged before it was removed or returned to the pool.
+struct SalvagedWorktree {
+    /// The reference that keeps them.
+    reference: RefName,
+    /// The commit of its branch, if that was kept and flushed with them.
+    flushed: Option<CommitId>,
 }
 
 /// Salvages the contents of a worktree, and removes it or returns it to the pool.
@@ -326,25 +364,31 @@ fn salvage_and_remove(
     found: &orch_git::Worktree<'_>,
     clearing: &ClearingAttempt,
     mode: ClearingMode,
-) -> Result<Option<RefName>, Error> {
+) -> Result<SalvagedWorktree, Error> {
     let ClearingAttempt { run, attempt, tree, .. } = clearing;
     let (name, reference) = (&attempt.name, salvage_ref(&attempt.name)?);
     let subject = format!("orch: the worktree of {name}");
     // No worker has used one that was only planned.
     let is_unused = tree.state == WorktreeState::Planned && tree.continues.is_none();
-    let is_partial = mode == ClearingMode::Discard || is_unused;
-    let salvaged = if is_partial {
-        found.salvage_partly_to_ref(&reference, &subject)
-    } else {
-        found.salvage_to_ref(&reference, &subject)
+    let kept = kept_ref(name)?;
+    let tip = repository.read_ref(&branch_ref(&tree.branch)?)?;
+    let tip = tip.map_or(Ok(None), |at| keeps_commit(tree, &at).map(|keeps| keeps.then_some(at)))?;
+    let request = SalvageRequest {
+        kept: tip.as_ref().map(|at| (&kept, at)),
+        may_lose: mode == ClearingMode::Discard || is_unused,
+        ..SalvageRequest::new(&reference, &subject)
     };
-    let salvage = salvaged.map_err(|error| refuse_unsaved(error, attempt, tree))?;
+    let salvage = found.salvage(&request).map_err(|error| refuse_unsaved(error, attempt, tree))?;
+    let flushed = match &tip {
+        Some(at) if repository.read_ref(&kept)?.as_ref() == Some(at) => tip,
+        _ => None,
+    };
     let is_parked =
         mode == ClearingMode::Park && WorktreePool::new(repository, run)?.put_back(name, &salvage)?;
     if !is_parked {
         repository.remove_worktree(&salvage)?;
     }
-    Ok(Some(reference))
+    Ok(SalvagedWorktree { reference, flushed })
 }
 
 /// Refuses to remove a worktree with parts that cannot be saved.
@@ -435,22 +479,33 @@ fn find_occupant(session: &mut Session, path: &Path) -> Result<Option<u32>, Erro
     Ok(occupant)
 }
 
-/// Moves the attempt's branch to the reference that keeps it.
+/// Moves the attempt's branch to the reference that keeps it; `flushed` is the commit that it was flushed at.
 /// A branch without commits is deleted, and one that is checked out stays.
-fn archive_branch(repository: &Repository, name: &AttemptName, tree: &Worktree) -> Result<(), Error> {
+fn archive_branch(
+    repository: &Repository,
+    name: &AttemptName,
+    tree: &Worktree,
+    flushed: Option<&CommitId>,
+) -> Result<(), Error> {
     let (branch, kept) = (branch_ref(&tree.branch)?, kept_ref(name)?);
     let Some(at) = repository.read_ref(&branch)? else { return Ok(()) };
-    if tree.state != WorktreeState::Planned || at != to_commit_id(&tree.base)? {
-        match repository.create_ref(&kept, &at) {
-            Ok(()) => {}
-            Err(GitError::RefExists { at: old, .. }) if old == at => {}
-            Err(GitError::RefExists { at: old, .. }) => repository.compare_and_swap(&kept, &at, &old)?,
-            Err(error) => return Err(error.into()),
+    if keeps_commit(tree, &at)? {
+        match repository.read_ref(&kept)? {
+            Some(old) if old == at => {}
+            Some(old) => repository.compare_and_swap(&kept, &at, &old)?,
+            None => repository.create_ref(&kept, &at)?,
         }
     }
     if repository.find_worktree_on_branch(&branch)?.is_none() {
-        repository.flush()?;
+        if flushed != Some(&at) {
+            repository.flush()?;
+        }
         repository.delete_ref(&branch, &at)?;
     }
     Ok(())
+}
+
+/// Whether the branch of an attempt is kept, where it is at this commit.
+fn keeps_commit(tree: &Worktree, at: &CommitId) -> Result<bool, Error> {
+    Ok(tree.state != WorktreeState::Planned || *at != to_commit_id(&tree.base)?)
 }

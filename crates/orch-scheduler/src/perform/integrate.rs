@@ -77,7 +77,7 @@ fn merge_attempts(
     let mut integration =
         Integration { run: &run, lease, branch: TrackedBranch::new(&repository, name, tip)? };
     let mut unverified = None;
-    clear::clear_in_background(session, |session, clear| {
+    clear::clear_in_background(session, &repository, |session, clear| {
         std::thread::scope(|scope| {
             let mut ahead = ChecksAhead::new(scope, &run, lease.checks);
             let mut seen = BTreeSet::new();

@@ -192,6 +192,9 @@ fn create_fresh_worktree(
     let worktree = repository.open_worktree(path)?;
     let copied = copy_ignored_files(repository, &worktree, &run.rules.copy)?.copied;
     let Some(setup) = &run.rules.setup else {
+        if copied.is_empty() {
+            return Ok(worktree.forget_excluded_files()?);
+        }
         return Ok(worktree.exclude_untracked_files(&copied)?);
     };
     let subject = CheckSubject {

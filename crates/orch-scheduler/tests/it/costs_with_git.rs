@@ -1,5 +1,7 @@
-//! The cost of operations on worktrees, in statements and transactions, with real git.
+//! The cost of operations on worktrees, in statements, transactions and git commands, with real git.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use orch_core::id::Slug;
@@ -29,7 +31,12 @@ impl TreeSession {
     fn new(verify: &[&str], tasks: &[&str]) -> Self {
         let repo = TestRepo::new();
         let mut desk = TestSession::new();
-        let variables = repo.environment_variables();
+        let mut variables = repo.environment_variables();
+        for (name, value) in &mut variables {
+            if *name == "PATH" {
+                *value = install_counting_git(&repo, value);
+            }
+        }
         let environment = variables
             .into_iter()
             .fold(EnvironmentVariables::empty(), |all, (name, value)| all.with_variable(name, value));
@@ -77,9 +84,35 @@ impl TreeSession {
         self.desk.close_done(&held).expect("the tree is as its thread asks");
     }
 
+    /// The git commands that an operation runs, without the one that asks for git's version.
+    fn gits<T>(&mut self, work: impl FnOnce(&mut TestSession) -> T) -> Vec<String> {
+        let log = self.repo.sibling_path("gits");
+        std::fs::write(&log, "").unwrap();
+        work(&mut self.desk);
+        let text = std::fs::read_to_string(&log).unwrap();
+        text.lines().filter(|line| *line != "version").map(str::to_owned).collect()
+    }
+
     fn lead(&self) -> Slug {
         self.desk.lead.clone()
     }
+}
+
+/// Puts a git before the installed one that writes the arguments of each command to a file, except settings and the
+/// repository; returns the search path.
+fn install_counting_git(repo: &TestRepo, path: &OsStr) -> OsString {
+    let real = std::env::split_paths(path).map(|folder| folder.join("git")).find(|git| git.exists()).unwrap();
+    let (folder, log) = (repo.sibling_path("counting"), repo.sibling_path("gits"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let script = format!(
+        "#!/bin/sh\nwords=\nskip=\nfor word; do\n [ -n \"$skip\" ] && skip= && continue\n case $word in\n  -c) skip=1;;\n  --git-dir=*|--work-tree=*) ;;\n  *) words=\"$words $word\";;\n esac\ndone\necho \"${{words# }}\" >> '{}'\nexec '{}' \"$@\"\n",
+        log.display(),
+        real.display()
+    );
+    let file = folder.join("git");
+    std::fs::write(&file, script).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(path))).unwrap()
 }
 
 /// Asserts that a cost is within its ceiling, in write transactions and statements.
@@ -138,6 +171,47 @@ fn integrating_costs_five_transactions_for_each_attempt() {
     let request = landing_request();
     let (cost, _) = place.cost(|desk| land::land_run(&mut desk.session, None, &lead, &request).unwrap());
     assert_within("a landing", cost, 4, 68);
+}
+
+/// The git commands of merging so many attempts without checks, of a run with so many other tasks.
+fn gits_of_merging(attempts: usize, others: usize) -> Vec<String> {
+    let keys: Vec<String> = (0..attempts + others).map(|number| format!("t{number}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let mut place = TreeSession::new(&[], &keys);
+    for key in &keys[..attempts] {
+        place.report(key);
+    }
+    let lead = place.lead();
+    place.gits(|desk| {
+        let session = &mut desk.session;
+        let done = integrate::integrate_run(session, None, &lead, None, CheckSettings::default()).unwrap();
+        assert_eq!(expect_fresh(done).integrated.len(), attempts);
+    })
+}
+
+#[test]
+fn merging_costs_few_git_commands_for_each_attempt() {
+    // The bare commands are nine, with which nothing would be looked at again before it is deleted.
+    for (others, most) in [(0, 12), (20, 17)] {
+        let (few, many) = (gits_of_merging(2, others), gits_of_merging(6, others));
+        let each = (many.len() - few.len()).div_ceil(4);
+        assert!(each <= most, "{each} git commands for each attempt: {many:#?}");
+        assert!(few.len() <= 2 * most + 8, "{few:#?}");
+    }
+}
+
+#[test]
+fn a_dispatch_costs_few_git_commands() {
+    let mut place = TreeSession::new(&[], &["a", "b", "c"]);
+    let fresh = place.gits(|desk| desk.dispatch_task("a", "w").unwrap());
+    assert!(fresh.len() <= 7, "{fresh:#?}");
+    place.report("b");
+    let lead = place.lead();
+    let session = &mut place.desk.session;
+    integrate::integrate_run(session, None, &lead, None, CheckSettings::default()).unwrap();
+    let reused = place.gits(|desk| desk.dispatch_task("c", "w").unwrap());
+    assert!(reused.iter().any(|words| words.starts_with("worktree move")), "{reused:#?}");
+    assert!(reused.len() <= 9, "{reused:#?}");
 }
 
 fn landing_request() -> land::LandRequest {

@@ -207,7 +207,7 @@ fn a_removal_that_keeps_failing_is_told_and_pauses_nothing() {
     let place = TestEnvironment::with_tree_run(&[]).with_breakable_git();
     place.add_task("b", &[]);
     place.report_task("a", &[("a", "a")]);
-    place.break_git("update-index");
+    place.break_git("commit-tree");
     place.orch(&["integrate", "r"]).ok();
     assert_eq!(place.task_state("a"), "done", "the merge does not need the removal");
     assert_eq!(place.orch(&["blocked"]).ok()["total"], 0, "it is still tried again by itself");
@@ -217,12 +217,12 @@ fn a_removal_that_keeps_failing_is_told_and_pauses_nothing() {
     }
     let faults = place.fault_events();
     assert_eq!(faults.len(), 1, "{faults:?}");
-    check_command(&faults[0]["data"], "git update-index");
+    check_command(&faults[0]["data"], "git commit-tree");
     assert_eq!((&faults[0]["needs_action"], &faults[0]["attempt"]), (&true.into(), &"r/a@1".into()));
     let told = place.orch(&["wait", "--run", "r", "--after", "e-1"]).ok();
     assert!(event_kinds(&told["events"]).contains(&"fault".to_owned()), "{told}");
     let stuck = place.only_stuck();
-    check_command(&stuck, "git update-index");
+    check_command(&stuck, "git commit-tree");
     assert_eq!(
         (&stuck["task"], &stuck["operation"], &stuck["next"]),
         (&"r/a".into(), &"clear".into(), &serde_json::json!(["orch task retry r/a --operation"]))
