@@ -10,8 +10,8 @@ use orch_core::id::ThreadId;
 use orch_inbox::claim::{ClaimRequest, claim_thread};
 use orch_inbox::close::{ThreadCloseRequest, ThreadResult, close_thread};
 use orch_inbox::{Response, Session};
+use orch_query::ready::{ReadyRequest, list_ready_tasks};
 use orch_query::status;
-use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 use orch_scheduler::{TaskSelector, dispatch, reconcile};
 use orch_store::page::PageRequest;
 

@@ -102,11 +102,8 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
         }
         TreeRefusal::MergedWorkMissing { branch, .. } => shell::join_words(["git", "reflog", branch]),
         TreeRefusal::UnlandedWork { run, .. } => format!("orch run rm {run}"),
-        TreeRefusal::LandConflict { onto, branch, .. } => {
-            shell::join_words(["git", "diff", "--stat", &format!("{onto}...{branch}")])
-        }
-        TreeRefusal::SyncConflict { run, branch, from, .. } => {
-            return conflict_commands(run, from, branch).into_iter().next();
+        TreeRefusal::SyncConflict { .. } | TreeRefusal::LandConflict { .. } => {
+            return conflict_commands(refusal).into_iter().next();
         }
         TreeRefusal::SyncBaseMissing { run, .. } => format!("orch run sync {run} --from BRANCH"),
         TreeRefusal::MergeConflict { .. }
@@ -136,9 +133,19 @@ pub(crate) fn repair_commands(run: &Slug, exists: bool) -> Vec<String> {
 }
 
 /// Returns the commands that help with a conflict of the run's branch with another one.
-fn conflict_commands(_run: &Slug, from: &str, branch: &str) -> Vec<String> {
-    let compared = shell::join_words(["git", "diff", "--stat", &format!("{branch}...{from}")]);
-    vec![compared]
+fn conflict_commands(refusal: &TreeRefusal) -> Vec<String> {
+    let (resolve, ours, theirs) = match refusal {
+        TreeRefusal::LandConflict { run, onto, branch, .. } => {
+            let words = ["orch", "land", run.as_str(), "--onto", onto, "--resolve"];
+            (shell::join_words(words), onto, branch)
+        }
+        TreeRefusal::SyncConflict { run, branch, from, .. } => {
+            let words = ["orch", "run", "sync", run.as_str(), "--from", from, "--resolve"];
+            (shell::join_words(words), branch, from)
+        }
+        _ => return Vec::new(),
+    };
+    vec![resolve, shell::join_words(["git", "diff", "--stat", &format!("{ours}...{theirs}")])]
 }
 
 fn git_status_command(tree: &str) -> String {
@@ -279,16 +286,21 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
 /// Returns the details of a conflict of the run's branch with another one.
 fn conflict_details(refusal: &TreeRefusal) -> Value {
     match refusal {
-        TreeRefusal::LandConflict { onto, branch, files } => {
-            json!({"onto": onto, "branch": branch, "files": files, "paths": files})
-        }
-        TreeRefusal::SyncConflict { run, branch, from, files } => json!({
+        TreeRefusal::LandConflict { run, onto, branch, files, .. } => json!({
+            "run": run.as_str(),
+            "onto": onto,
+            "branch": branch,
+            "files": files,
+            "paths": files,
+            "next": conflict_commands(refusal),
+        }),
+        TreeRefusal::SyncConflict { run, branch, from, files, .. } => json!({
             "run": run.as_str(),
             "branch": branch,
             "from": from,
             "files": files,
             "paths": files,
-            "next": conflict_commands(run, from, branch),
+            "next": conflict_commands(refusal),
         }),
         _ => Value::Null,
     }

@@ -47,6 +47,9 @@ pub const PRIORITY_MAX: u8 = 4;
 /// The priority of a task or thread when none is given.
 pub const PRIORITY_DEFAULT: u8 = 2;
 
+/// The priority of tasks that resolve merge conflicts, which others wait for.
+pub const PRIORITY_OF_CONFLICTS: u8 = 1;
+
 /// The default limit of failed and rejected attempts of a task.
 pub const ATTEMPTS_DEFAULT: u32 = 3;
 

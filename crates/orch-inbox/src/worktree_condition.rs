@@ -87,7 +87,7 @@ fn inspect_worktree(
     }
     let mut seen = observe_worktree(&repository, &tree, condition)?;
     if request.defer {
-        seen.descends |= operation.is_some();
+        seen.lacks = seen.lacks.filter(|_| operation.is_none());
         let head = seen.head.clone();
         condition::check_condition_after_commit(thread, condition, seen)?;
         refuse_prepared_files(&tree, condition, &head)?;
@@ -150,18 +150,26 @@ fn observe_worktree(
     let Some(head) = state.commit.clone() else {
         return Err(conflict(TreeProblem::OtherBranch { branch: condition.branch.clone(), found: branch }));
     };
-    let base = base_commit(condition)?;
-    let descends = match repository.is_ancestor(&base, &head) {
-        // A worktree of another repository is at this path.
-        Err(_) if matches!(repository.resolve_commit(base.as_str()), Err(GitError::NotFound { .. })) => {
-            return Err(conflict(TreeProblem::Gone));
+    let mut lacks = None;
+    for needed in [&condition.base].into_iter().chain(&condition.merges) {
+        let commit = parse_commit(needed)?;
+        let has_it = match repository.is_ancestor(&commit, &head) {
+            // A worktree of another repository is at this path.
+            Err(_)
+                if matches!(repository.resolve_commit(needed.as_str()), Err(GitError::NotFound { .. })) =>
+            {
+                return Err(conflict(TreeProblem::Gone));
+            }
+            found => found?,
+        };
+        if !has_it {
+            lacks = lacks.or(Some(needed.clone()));
         }
-        found => found?,
-    };
+    }
     let dirty: Vec<String> =
         state.dirty.iter().take(DIRTY_FILES_NAMED).map(|file| escape::path_text(&file.path)).collect();
     Ok(TreeStatus {
-        descends,
+        lacks,
         branch,
         head: CommitHash::from_stored(head.as_str().to_owned()),
         dirty_total: state.dirty.len(),
@@ -170,8 +178,12 @@ fn observe_worktree(
 }
 
 fn base_commit(condition: &TreeCondition) -> Result<CommitId, Error> {
-    CommitId::parse(condition.base.as_str()).ok_or_else(|| {
-        orch_store::Fault::Value { table: "thread_condition", value: condition.base.to_string() }.into()
+    parse_commit(&condition.base)
+}
+
+fn parse_commit(commit: &CommitHash) -> Result<CommitId, Error> {
+    CommitId::parse(commit.as_str()).ok_or_else(|| {
+        orch_store::Fault::Value { table: "thread_condition", value: commit.to_string() }.into()
     })
 }
 

@@ -24,7 +24,7 @@ use crate::perform::effect_lease::EffectLease;
 use crate::perform::prepare::FailedPreparation;
 use crate::perform::{complete_effect, prepare};
 use crate::unit_of_work::UnitOfWork;
-use crate::{TaskOverview, TaskSelector, lookup, ready};
+use crate::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::ThreadSummary;
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
 
@@ -461,7 +461,7 @@ fn dispatch_candidates(
         tasks.extend(task_table::list_ready(tx, run.id, None, now, wanted, None)?);
     }
     if runs.len() > 1 {
-        tasks.sort_by_key(ready::dispatch_order);
+        tasks.sort_by_key(Task::dispatch_order);
     }
     Ok(tasks)
 }

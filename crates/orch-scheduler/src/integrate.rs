@@ -11,6 +11,7 @@ use crate::operation::Operation;
 use crate::perform::check_settings::CheckSettings;
 use crate::perform::effect_lease::request_effect;
 use crate::perform::{PendingChoice, complete_effect, complete_effect_with, perform_outstanding};
+use crate::resolve::{ResolvingTask, resolve_attempts};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 use orch_workspace::run_repository::require_run_git;
 
@@ -25,15 +26,20 @@ pub struct IntegrateOutcome {
     pub rejected: Vec<Event>,
     /// The events of faults of the tool itself.
     pub faults: Vec<Event>,
+    /// The tasks that resolve the conflicts of attempts.
+    pub resolving: Vec<ResolvingTask>,
 }
 
 /// Merges all reported attempts of a run that pass their checks; checks that were not run yet are run first.
+///
+/// With `resolve`, an attempt that has a conflict stays reported, and a task is added that resolves it.
 pub fn integrate_run(
     session: &mut Session,
     receipt: Option<&Receipt<'_, IntegrateOutcome>>,
     who: &Slug,
     run: Option<&Slug>,
     checks: CheckSettings,
+    resolve: bool,
 ) -> Result<Response<IntegrateOutcome>, Error> {
     Operation::by_lead(receipt, who).run_with_effects(
         session,
@@ -49,7 +55,15 @@ pub fn integrate_run(
             complete_effect_with(session, EffectKey::of_run(EffectKind::Integrate, run), checks)?;
             // Effects that an interrupted process has left.
             let _ = perform_outstanding(session, Some(run), PendingChoice::Due)?;
-            load_integrate_outcome(session, run, since)
+            let resolving = if resolve { resolve_attempts(session, who, run)? } else { Vec::new() };
+            let mut outcome = load_integrate_outcome(session, run, since)?;
+            let is_resolved = |event: &Event| {
+                let name = event.attempt.as_ref().map(ToString::to_string);
+                resolving.iter().any(|task| Some(&task.from) == name.as_ref())
+            };
+            outcome.rejected.retain(|event| !is_resolved(event));
+            outcome.resolving = resolving;
+            Ok(outcome)
         },
     )
 }
@@ -61,8 +75,13 @@ fn load_integrate_outcome(
 ) -> Result<IntegrateOutcome, Error> {
     session.read(|tx, _| {
         let run = lookup::load_run(tx, run)?;
-        let mut found =
-            IntegrateOutcome { integrated: Vec::new(), rejected: Vec::new(), faults: Vec::new(), run };
+        let mut found = IntegrateOutcome {
+            integrated: Vec::new(),
+            rejected: Vec::new(),
+            faults: Vec::new(),
+            resolving: Vec::new(),
+            run,
+        };
         let mut after = since;
         loop {
             let events = event::list_by_run(tx, found.run.id, after, 1_000)?;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use orch_core::check::{CheckRun, CheckStage};
 use orch_core::effect::{Effect, EffectKey, EffectKind, LandingMode, LandingPlan};
 use orch_core::event::{Event, EventKind};
-use orch_core::id::{EventId, RunId, Slug};
+use orch_core::id::{CommitHash, EventId, RunId, Slug};
 use orch_core::refusal::{ArgumentProblem, Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::{Run, RunLanding, decide};
+use orch_core::task::TaskConflict;
 use orch_store::Transaction;
 use orch_store::table::{check_run, effect, event};
 
@@ -16,6 +17,7 @@ use crate::operation::Operation;
 use crate::perform::check_settings::CheckSettings;
 use crate::perform::effect_lease::request_effect;
 use crate::perform::{complete_effect, complete_effect_with};
+use crate::resolve::{ResolvingTask, add_resolving_task};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 use orch_workspace::check_cache::CheckReuse;
 use orch_workspace::run_repository::{
@@ -39,6 +41,8 @@ pub struct LandRequest {
     pub run_hooks: bool,
     /// Which known results of checks are taken over.
     pub reuse: CheckReuse,
+    /// Whether a task is added that resolves a conflict.
+    pub resolve: bool,
 }
 
 /// How a run is to come onto a branch.
@@ -89,6 +93,8 @@ pub struct LandOutcome {
     pub repository: PathBuf,
     /// The remote that the branch would be pushed to.
     pub remote: Option<String>,
+    /// The task that resolves the conflict because of which nothing landed.
+    pub resolving: Option<ResolvingTask>,
 }
 
 /// Lands a run on a branch; landing it again changes nothing.
@@ -129,10 +135,50 @@ pub fn land_run(
         |session, intent| {
             let (run, since) = (RunId(intent[0]), EventId(intent[1]));
             let checks = CheckSettings { reuse: landing.reuse, ..CheckSettings::default() };
-            complete_effect_with(session, EffectKey::of_run(EffectKind::Land, run), checks)?;
-            load_land_outcome(session, run, since, &plan)
+            match complete_effect_with(session, EffectKey::of_run(EffectKind::Land, run), checks) {
+                Err(Error::Refused(Refusal::Tree(TreeRefusal::LandConflict {
+                    onto, commit, files, ..
+                }))) if landing.resolve => resolve_landing(session, who, run, (onto, commit), &files),
+                landed => {
+                    landed?;
+                    load_land_outcome(session, run, since, &plan)
+                }
+            }
         },
     )
+}
+
+/// Adds the task that resolves the conflict of a landing.
+fn resolve_landing(
+    session: &mut Session,
+    who: &Slug,
+    run: RunId,
+    (onto, commit): (String, CommitHash),
+    files: &[String],
+) -> Result<LandOutcome, Error> {
+    let git = session.read(|tx, _| lookup::load_run(tx, run))?.ground;
+    let is_base = git.and_then(|git| git.base_branch).as_ref() == Some(&onto);
+    let conflict = TaskConflict { commit: commit.clone(), from: onto.clone(), attempt: None, is_base };
+    let resolving = Some(add_resolving_task(session, who, run, &conflict, files)?);
+    let (run, lists) =
+        session.read(|tx, _| Ok((lookup::load_run(tx, run)?, LandingLists::load(tx, run)?)))?;
+    let repository = open_repository(session, &run)?;
+    Ok(LandOutcome {
+        already: false,
+        onto,
+        from: None,
+        landing: None,
+        checks: Vec::new(),
+        commit: commit.to_string(),
+        landed: BoundedList::default(),
+        left: lists.left,
+        unchecked: BoundedList::default(),
+        checkout: None,
+        remote: None,
+        repository: repository.common_dir().to_owned(),
+        resolving,
+        run,
+    })
 }
 
 /// The landing that a request asks for.
@@ -244,6 +290,7 @@ fn load_land_outcome(
         checkout,
         remote: repository.push_remote(onto)?,
         repository: main.unwrap_or_else(|| repository.common_dir().to_owned()),
+        resolving: None,
         run,
     })
 }

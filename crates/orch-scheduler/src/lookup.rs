@@ -147,6 +147,6 @@ fn live_attempt(task: &Task) -> Option<AttemptId> {
 }
 
 /// Returns the error of a row that another row refers to and that does not exist: the store is damaged.
-pub(crate) fn missing_row(table: &'static str, id: i64) -> Error {
+pub fn missing_row(table: &'static str, id: i64) -> Error {
     orch_store::Fault::Value { table, value: format!("no row {id}") }.into()
 }

@@ -6,6 +6,7 @@ use orch_core::event::{Event, EventKind};
 use orch_core::id::{CommitHash, EventId, RunId, Slug};
 use orch_core::refusal::{ArgumentProblem, Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::{Run, branch};
+use orch_core::task::TaskConflict;
 use orch_core::time::Time;
 use orch_store::Transaction;
 use orch_store::table::{check_run, effect, event};
@@ -16,6 +17,7 @@ use crate::perform::check_settings::CheckSettings;
 use crate::perform::effect_lease::{is_unheld, request_effect};
 use crate::perform::sync::{resolve_base, sync_key};
 use crate::perform::{complete_effect, complete_effect_with};
+use crate::resolve::{ResolvingTask, add_resolving_task};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
 use orch_workspace::check_cache::CheckReuse;
 use orch_workspace::run_repository::{open_repository, require_run_git, to_stored_commit};
@@ -29,6 +31,8 @@ pub struct SyncRequest {
     pub from: Option<String>,
     /// Which known results of checks are taken over.
     pub reuse: CheckReuse,
+    /// Whether a task is added that resolves a conflict.
+    pub resolve: bool,
 }
 
 /// The result of synchronizing a run.
@@ -44,6 +48,8 @@ pub struct SyncOutcome {
     pub step: Option<SyncedStep>,
     /// The run's checks on the merged tree.
     pub checks: Vec<CheckRun>,
+    /// The task that resolves the conflict, where there was one.
+    pub resolving: Option<ResolvingTask>,
 }
 
 /// A step of the run's branch that merged its base branch.
@@ -83,7 +89,19 @@ pub fn sync_run(
             let (run, since) = (RunId(intent[0]), EventId(intent[1]));
             complete_effect(session, EffectKey::of_run(EffectKind::Branch, run))?;
             let checks = CheckSettings { reuse: request.reuse, ..CheckSettings::default() };
-            complete_effect_with(session, sync_key(run), checks)?;
+            let synced = complete_effect_with(session, sync_key(run), checks);
+            let resolving = match synced {
+                Err(Error::Refused(Refusal::Tree(TreeRefusal::SyncConflict {
+                    from, commit, files, ..
+                }))) if request.resolve => {
+                    let conflict = TaskConflict { commit, from, attempt: None, is_base: true };
+                    Some(add_resolving_task(session, who, run, &conflict, &files)?)
+                }
+                synced => {
+                    synced?;
+                    None
+                }
+            };
             let mut outcome = session.read(|tx, _| {
                 let run = lookup::load_run(tx, run)?;
                 load_sync_outcome(tx, run, since, request.from.as_deref())
@@ -93,6 +111,7 @@ pub fn sync_run(
                 let base = resolve_base(&repository, &outcome.run, &outcome.from)?;
                 outcome.base = to_stored_commit(&base);
             }
+            outcome.resolving = resolving;
             Ok(outcome)
         },
     )
@@ -161,7 +180,7 @@ fn load_sync_outcome(
     });
     let from = named.map(str::to_owned).or_else(|| git.base_branch.clone()).unwrap_or_default();
     let base = step.as_ref().map_or(git.base.clone(), |step| CommitHash::from_stored(step.base.clone()));
-    Ok(SyncOutcome { from, base, step, checks, run })
+    Ok(SyncOutcome { from, base, step, checks, run, resolving: None })
 }
 
 fn step_of_event(event: &Event) -> Option<SyncedStep> {

@@ -64,7 +64,7 @@ pub fn verify_attempt(
             let last = found.attempt.filter(|last| number.is_none_or(|number| number == last.number));
             let (last, since) = match last {
                 Some(last) if *again && found.state != TaskState::Reported => {
-                    reopen_attempt(unit, &found, last.id)?;
+                    reopen_attempt(unit, &found, last.id, WorktreeNeed::Present)?;
                     (last, Some(unit.now))
                 }
                 Some(_) => (decide::require_judgeable(&found)?, again.then_some(unit.now)),
@@ -95,8 +95,22 @@ pub fn verify_attempt(
     )
 }
 
+/// Whether an attempt is reopened without its worktree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WorktreeNeed {
+    /// Its worktree must exist.
+    Present,
+    /// Its commit is enough.
+    None,
+}
+
 /// Makes a rejected attempt a reported one, whose checks have not run.
-fn reopen_attempt(unit: &mut UnitOfWork<'_, '_>, task: &Task, id: AttemptId) -> Result<(), Error> {
+pub(crate) fn reopen_attempt(
+    unit: &mut UnitOfWork<'_, '_>,
+    task: &Task,
+    id: AttemptId,
+    needs: WorktreeNeed,
+) -> Result<(), Error> {
     let run = unit.load_run(task.run)?.clone();
     let rejected = lookup::load_attempt(unit.tx, id)?;
     let (after, attempt) = match decide::reopen_attempt(&run, task, &rejected, unit.now) {
@@ -104,7 +118,9 @@ fn reopen_attempt(unit: &mut UnitOfWork<'_, '_>, task: &Task, id: AttemptId) -> 
         Ok(reopened) => reopened,
     };
     let tree = worktree::load(unit.tx, id)?.ok_or_else(|| lookup::missing_row("worktree", id.0))?;
-    require_present(&attempt, &tree)?;
+    if needs == WorktreeNeed::Present {
+        require_present(&attempt, &tree)?;
+    }
     let used = worktree::used_slots(unit.tx)?;
     if used.contains(&tree.slot) {
         worktree::save_slot(unit.tx, id, free_slot(&used))?;

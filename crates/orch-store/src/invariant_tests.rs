@@ -68,8 +68,8 @@ const SOUND: &[&str] = &[
         (12, 2, 'present', '/q.orch/q/g.1', 'orch/q/g.1', 'c0', 0, NULL, NULL, NULL, 0, NULL, 1, 0, NULL),
         (13, 2, 'planned', '/q.orch/q/h.1', 'orch/q/h.1', 'c1', 0, NULL, NULL, NULL, 1, NULL, 1, 0, NULL)",
     "INSERT INTO thread_condition VALUES
-        (11, '/q.orch/q/f.1', 'orch/q/f.1', 'c0', 1, 'c1', NULL),
-        (12, '/q.orch/q/g.1', 'orch/q/g.1', 'c0', 1, NULL, NULL)",
+        (11, '/q.orch/q/f.1', 'orch/q/f.1', 'c0', 1, 'c1', NULL, NULL),
+        (12, '/q.orch/q/g.1', 'orch/q/g.1', 'c0', 1, NULL, NULL, NULL)",
     "INSERT INTO effect (id, kind, run_id, attempt_id, taken, created_at) VALUES
         (1, 'clear', 2, 11, 0, 1), (2, 'prepare', 2, 13, 0, 1), (3, 'integrate', 2, NULL, 0, 1)",
 ];
@@ -124,7 +124,7 @@ const BROKEN: [(&str, &str); 53] = [
     ("worktree_runs", "UPDATE run SET repository = NULL WHERE id = 2"),
     ("merged_attempts", "UPDATE worktree SET merged_commit = NULL WHERE attempt_id = 11"),
     ("thread_conditions", "DELETE FROM thread_condition WHERE thread_id = 12"),
-    ("thread_conditions", "INSERT INTO thread_condition VALUES (2, '/t', 'b', 'c0', 1, NULL, NULL)"),
+    ("thread_conditions", "INSERT INTO thread_condition VALUES (2, '/t', 'b', 'c0', 1, NULL, NULL, NULL)"),
     ("thread_conditions", "UPDATE thread_condition SET base_commit = 'c9' WHERE thread_id = 11"),
     ("preparing_attempts", "DELETE FROM effect WHERE id = 2"),
     ("preparing_attempts", "UPDATE effect SET attempt_id = 12 WHERE id = 2"),

@@ -7,12 +7,12 @@ use orch_contract::{AttemptView, ErrorView, ReasonView};
 use orch_core::id::{Slug, TaskName};
 use orch_core::refusal::{NotReadyReason, Refusal};
 use orch_inbox::{Error, Response};
+use orch_query::ready::{ReadyRequest, list_ready_tasks};
 use orch_scheduler::TaskSelector;
 use orch_scheduler::dispatch::{
     DispatchAllOutcome, DispatchAllRequest, DispatchOutcome, dispatch_all_ready, dispatch_named,
     dispatch_task,
 };
-use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 use orch_store::page::PageRequest;
 use serde::Serialize;
 

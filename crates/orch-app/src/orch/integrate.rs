@@ -1,6 +1,8 @@
 //! `orch integrate`: merges reported attempts into the run's branch.
 
-use orch_contract::orch::judgement::{FaultedAttempt, IntegrateResponse, IntegratedAttempt, RejectedAttempt};
+use orch_contract::orch::judgement::{
+    FaultedAttempt, IntegrateResponse, IntegratedAttempt, RejectedAttempt, ResolvingTaskView,
+};
 use orch_core::event::Event;
 use orch_core::id::Slug;
 use orch_core::limit;
@@ -10,7 +12,10 @@ use orch_workspace::check_cache::CheckReuse;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use orch_scheduler::resolve::ResolvingTask;
+
 use crate::app::App;
+use crate::orch::view::{resolving_commands, short_task_view};
 use crate::request::{Answer, Request, RequestKey};
 
 /// Merges what was reported and passes its checks into the run's branch.
@@ -22,6 +27,9 @@ pub struct IntegrateRun {
     pub run: Option<Slug>,
     /// Runs checks although their results are known.
     pub no_check_cache: bool,
+    /// Adds tasks that resolve conflicts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub resolve: bool,
     /// How many checks of merges run at once.
     #[serde(skip)]
     pub merge_check_jobs: Option<usize>,
@@ -37,7 +45,7 @@ impl Request for IntegrateRun {
                 reuse: CheckReuse::beginning_now(session, self.no_check_cache),
                 merge_jobs: self.merge_check_jobs.unwrap_or(limit::MERGE_CHECK_JOBS_DEFAULT),
             };
-            integrate_run(session, receipt, &self.agent, self.run.as_ref(), checks)
+            integrate_run(session, receipt, &self.agent, self.run.as_ref(), checks, self.resolve)
         })
     }
 }
@@ -49,6 +57,29 @@ fn integrate_response(outcome: &IntegrateOutcome) -> IntegrateResponse {
         integrated: outcome.integrated.iter().map(integrated_attempt).collect(),
         rejected: outcome.rejected.iter().map(rejected_attempt).collect(),
         faults: outcome.faults.iter().map(faulted_attempt).collect(),
+        resolving: outcome.resolving.iter().map(resolving_task).collect(),
+        next: next_commands(outcome),
+    }
+}
+
+fn resolving_task(resolving: &ResolvingTask) -> ResolvingTaskView {
+    ResolvingTaskView {
+        task: short_task_view(&resolving.task),
+        attempt: resolving.from.clone(),
+        paths: resolving.files.clone(),
+    }
+}
+
+/// The commands that help with conflicts.
+fn next_commands(outcome: &IntegrateOutcome) -> Vec<String> {
+    let run = &outcome.run.name;
+    let is_conflict = |event: &Event| event_data(event).contains_key("conflict");
+    if !outcome.resolving.is_empty() {
+        resolving_commands(run, &outcome.resolving)
+    } else if outcome.rejected.iter().chain(&outcome.faults).any(is_conflict) {
+        vec![format!("orch integrate {run} --resolve")]
+    } else {
+        Vec::new()
     }
 }
 

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::error::AppError;
+use crate::orch::view::{resolving_commands, short_task_view};
 use crate::request::{Answer, Request, RequestKey};
 
 /// Merges the run's branch into another one.
@@ -39,6 +40,9 @@ pub struct LandRun {
     pub run_hooks: bool,
     /// Runs checks although their results are known.
     pub no_check_cache: bool,
+    /// Adds a task that resolves a conflict.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub resolve: bool,
 }
 
 impl Request for LandRun {
@@ -55,6 +59,7 @@ impl Request for LandRun {
                 manner: manner.clone(),
                 run_hooks: self.run_hooks,
                 reuse: CheckReuse::beginning_now(session, self.no_check_cache),
+                resolve: self.resolve,
             };
             land_run(session, receipt, &self.agent, &request)
         })
@@ -100,7 +105,12 @@ pub(super) fn land_response(outcome: &LandOutcome) -> LandResponse {
         left_total: outcome.left.total,
         unchecked: outcome.unchecked.first.iter().map(landed_task).collect(),
         unchecked_total: outcome.unchecked.total,
-        next: std::iter::once(push_command(outcome)).chain(undo.clone()).collect(),
+        task: outcome.resolving.as_ref().map(|resolving| short_task_view(&resolving.task)),
+        paths: outcome.resolving.as_ref().map(|resolving| resolving.files.clone()).unwrap_or_default(),
+        next: match &outcome.resolving {
+            Some(resolving) => resolving_commands(&outcome.run.name, [resolving]),
+            None => std::iter::once(push_command(outcome)).chain(undo.clone()).collect(),
+        },
         push: push_command(outcome),
         undo,
     }

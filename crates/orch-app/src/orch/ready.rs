@@ -2,7 +2,7 @@
 
 use orch_contract::orch::task::TaskListResponse;
 use orch_core::id::Slug;
-use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
+use orch_query::ready::{ReadyRequest, list_ready_tasks};
 use serde::Serialize;
 
 use super::view::task_list_response;

@@ -8,10 +8,12 @@ use orch_contract::orch::task::TaskListResponse;
 use orch_contract::task::TaskDetails;
 use orch_contract::{AttemptView, CheckView, MessageView, TaskOrSummary, TaskSummary, TaskView, ThreadView};
 use orch_core::event::{Event, EventKind};
+use orch_core::id::Slug;
 use orch_inbox::{Session, ThreadSummary};
 use orch_query::blocked::QuestionSummary;
 use orch_query::task::{AttemptDetail, TaskDetail, show_task};
 use orch_scheduler::TaskOverview;
+use orch_scheduler::resolve::ResolvingTask;
 use orch_scheduler::task::DependencyStatus;
 use orch_store::page::ResultPage;
 
@@ -19,7 +21,7 @@ use crate::error::AppError;
 use crate::naming::parse_task;
 
 /// Returns a task in short form.
-pub(super) fn short_task_view(shown: &TaskOverview) -> TaskSummary {
+pub(in crate::orch) fn short_task_view(shown: &TaskOverview) -> TaskSummary {
     TaskSummary::from_task(&shown.task, &shown.waits_for, shown.worker.as_ref())
 }
 
@@ -122,4 +124,14 @@ pub(super) fn question_view(shown: &QuestionSummary) -> QuestionView {
 /// Returns the thread of a new attempt, which has no holder yet.
 pub(super) fn new_thread_view(shown: &ThreadSummary) -> ThreadView {
     ThreadView::from_thread(&shown.thread, shown.question.as_ref(), shown.thread.updated_at)
+}
+
+/// Returns the commands that start the tasks which resolve conflicts.
+pub(in crate::orch) fn resolving_commands<'t>(
+    run: &Slug,
+    tasks: impl IntoIterator<Item = &'t ResolvingTask>,
+) -> Vec<String> {
+    let dispatch =
+        |resolving: &ResolvingTask| format!("orch dispatch {} --to AGENT", resolving.task.task.name);
+    tasks.into_iter().map(dispatch).chain([format!("orch drive {run}")]).collect()
 }

@@ -70,6 +70,7 @@ impl TaskFields {
                 spec: self.spec,
                 accept: self.accept.unwrap_or_default(),
                 verify: self.verify.unwrap_or_default(),
+                conflict: None,
             },
             priority: self.priority.unwrap_or(limit::PRIORITY_DEFAULT),
             labels: self.labels.unwrap_or_default(),

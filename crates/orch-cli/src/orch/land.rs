@@ -21,6 +21,7 @@ use crate::respond::CommandOutcome;
   orch land ship --onto main
   orch land ship --onto main --partial
   orch land ship --onto main --no-verify --reason \"main is red until the fix of #12\"
+  orch land ship --onto main --resolve
   orch land ship --pushed origin/main")]
 pub(super) struct LandArgs {
     /// The run [default: the only unfinished one]
@@ -43,6 +44,9 @@ pub(super) struct LandArgs {
     /// Why it lands without checks, or counts as landed with other files; recorded and shown in `orch report`
     #[arg(short = 'm', long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
+    /// Where the merge has a conflict, add a task whose worktree holds it; land again once it is done
+    #[arg(long, conflicts_with = "pushed")]
+    resolve: bool,
     /// Run your hooks for merges: pre-merge-commit, prepare-commit-msg, commit-msg and post-merge
     #[arg(long, conflicts_with = "pushed")]
     run_hooks: bool,
@@ -69,6 +73,7 @@ pub(super) fn run(args: LandArgs, context: &mut CommandRuntime<'_>) -> Result<Co
         reason: args.reason,
         run_hooks: args.run_hooks,
         no_check_cache: args.no_check_cache,
+        resolve: args.resolve,
     };
     context.answer(&request, &args.repeatable)
 }

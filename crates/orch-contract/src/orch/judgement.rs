@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptView, CheckView, TaskOrSummary};
+use crate::{AttemptView, CheckView, TaskOrSummary, TaskSummary};
 
 /// The response of `orch verify`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,18 @@ pub struct FaultedAttempt {
     pub reason: Option<String>,
 }
 
+/// A task that resolves the conflict of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ResolvingTaskView {
+    /// The task.
+    pub task: TaskSummary,
+    /// The attempt, `RUN/KEY@N`, which stays reported until the task is merged.
+    pub attempt: String,
+    /// The files in conflict.
+    pub paths: Vec<String>,
+}
+
 /// The response of `orch integrate`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -70,4 +82,9 @@ pub struct IntegrateResponse {
     pub rejected: Vec<RejectedAttempt>,
     /// Faults of orch itself, which are not counted as failures.
     pub faults: Vec<FaultedAttempt>,
+    /// The tasks that resolve conflicts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolving: Vec<ResolvingTaskView>,
+    /// The next commands.
+    pub next: Vec<String>,
 }

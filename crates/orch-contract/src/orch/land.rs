@@ -4,8 +4,8 @@ use orch_core::run::LandingManner;
 use orch_core::task::{ChecksStatus, TaskState};
 use serde::{Deserialize, Serialize};
 
-use crate::CheckView;
 use crate::word::WireWord;
+use crate::{CheckView, TaskSummary};
 
 /// A task that is on the branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,12 @@ pub struct LandResponse {
     pub unchecked: Vec<LandedTask>,
     /// The number of landed tasks without checks.
     pub unchecked_total: u64,
+    /// The task that resolves the conflict because of which nothing landed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskSummary>,
+    /// The files in conflict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
     /// The command to push the branch; REMOTE is a placeholder if the remote is unknown.
     pub push: String,
     /// The command to undo the landing; null if the previous commit is unknown.

@@ -4,7 +4,7 @@ use crate::orch::clean::{KeptResourceView, RemovedResourceView};
 use serde::{Deserialize, Serialize};
 
 use crate::run::{RunHeader, RunSummary, TaskCountsView};
-use crate::{CheckView, RunView, TaskOrSummary};
+use crate::{CheckView, RunView, TaskOrSummary, TaskSummary};
 
 /// A run: the response to a change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,6 +115,12 @@ pub struct RunSyncResponse {
     pub changed: bool,
     /// The run's checks on that commit, in order; empty if the branch did not move.
     pub checks: Vec<CheckView>,
+    /// The task that resolves the conflict because of which nothing was merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskSummary>,
+    /// The files in conflict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
     /// The next commands.
     pub next: Vec<String>,
 }

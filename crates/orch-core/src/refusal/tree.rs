@@ -207,6 +207,10 @@ pub enum TreeRefusal {
     },
     /// The run's branch has a merge conflict with the branch that it should land on.
     LandConflict {
+        /// The run.
+        run: Slug,
+        /// The commit of the target branch.
+        commit: CommitHash,
         /// The target branch.
         onto: String,
         /// The run's branch.
@@ -222,6 +226,8 @@ pub enum TreeRefusal {
         branch: String,
         /// The branch or revision that should be merged into it.
         from: String,
+        /// Its commit.
+        commit: CommitHash,
         /// The conflicting files.
         files: Vec<String>,
     },
@@ -380,7 +386,9 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
         TreeRefusal::MergeConflict { subject, files } => {
             format!("Merge conflict in {subject}: {}.", abbreviated_list(files, files.len()))
         }
-        TreeRefusal::LandConflict { onto, branch, files } => branch_conflict_sentence(branch, onto, files),
+        TreeRefusal::LandConflict { onto, branch, files, .. } => {
+            branch_conflict_sentence(branch, onto, files)
+        }
         TreeRefusal::SyncConflict { branch, from, files, .. } => {
             branch_conflict_sentence(branch, from, files)
         }

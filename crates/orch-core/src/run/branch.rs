@@ -151,13 +151,20 @@ pub fn settle_synced(run: &Run, step: &SyncStep, now: Time) -> Run {
     let is_last = run.ground.as_ref().is_some_and(|git| git.tip == step.step.from);
     let mut synced = if is_last { leave_branch_at(run, &step.step.to) } else { run.clone() };
     synced.updated_at = now;
-    if let Some(git) = &mut synced.ground {
-        git.base = step.base.clone();
-        if step.checked {
+    adopt_base(&synced, &step.base, step.checked)
+}
+
+/// Returns the run with a base that its branch contains; `checked` says that its checks passed there.
+#[must_use]
+pub fn adopt_base(run: &Run, base: &CommitHash, checked: bool) -> Run {
+    let mut adopted = run.clone();
+    if let Some(git) = &mut adopted.ground {
+        git.base = base.clone();
+        if checked {
             git.baseline = BaselineStatus::Passed;
         }
     }
-    synced
+    adopted
 }
 
 /// Records that others advanced the branch; `None` when that was recorded before.

@@ -7,7 +7,9 @@ pub mod state;
 
 pub use state::{TaskReadiness, TaskState};
 
-use crate::id::{AttemptId, RunId, Slug, TaskId, TaskName};
+use std::cmp::Reverse;
+
+use crate::id::{AttemptId, CommitHash, RunId, Slug, TaskId, TaskName};
 use crate::time::Time;
 use serde::Serialize;
 
@@ -79,6 +81,14 @@ pub struct Task {
     pub updated_at: Time,
 }
 
+impl Task {
+    /// Returns its sort key among the ready tasks of several runs.
+    #[must_use]
+    pub fn dispatch_order(&self) -> (u8, Reverse<u32>, TaskId) {
+        (self.priority, Reverse(self.rank), self.id)
+    }
+}
+
 /// A task's live or last attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastAttempt {
@@ -97,6 +107,22 @@ pub struct TaskText {
     pub accept: Vec<String>,
     /// The commands that verify the work.
     pub verify: Vec<String>,
+    /// The merge conflict that it resolves.
+    #[serde(skip)]
+    pub conflict: Option<TaskConflict>,
+}
+
+/// A merge conflict that a task resolves: its worktree holds the merge of a commit into the run's branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskConflict {
+    /// The commit that is merged.
+    pub commit: CommitHash,
+    /// What is merged, by name: a branch, or an attempt.
+    pub from: String,
+    /// The attempt whose commit it is, if it is one's.
+    pub attempt: Option<AttemptId>,
+    /// Whether it is the commit of the run's base branch.
+    pub is_base: bool,
 }
 
 /// A task to create.

@@ -15,6 +15,8 @@ pub struct TreeCondition {
     pub branch: String,
     /// Its base commit.
     pub base: CommitHash,
+    /// A commit that must be merged, besides the base.
+    pub merges: Option<CommitHash>,
     /// Whether at least one commit since the base is required.
     pub needs_commit: bool,
 }
@@ -35,8 +37,8 @@ pub struct TreeStatus {
     pub head: CommitHash,
     /// The branch that is checked out; `None` when it is detached.
     pub branch: Option<String>,
-    /// Whether the commit descends from the base, or is the base.
-    pub descends: bool,
+    /// The commit that it lacks: its base, or what must be merged; `None` when it has both.
+    pub lacks: Option<CommitHash>,
     /// The first of the files with uncommitted changes.
     pub dirty: Vec<String>,
     /// Their total number.
@@ -72,8 +74,8 @@ pub fn check_condition(thread: &Thread, condition: &TreeCondition, seen: &TreeSt
         let (files, total) = (seen.dirty.clone(), seen.dirty_total);
         return Err(TreeRefusal::WorktreeDirty { thread: Some(thread.id), tree, files, total }.into());
     }
-    if !seen.descends {
-        let (base, head) = (condition.base.clone(), seen.head.clone());
+    if let Some(base) = seen.lacks.clone() {
+        let head = seen.head.clone();
         return conflict(TreeProblem::NotDescending { base, head });
     }
     if condition.needs_commit && seen.head == condition.base {

@@ -7,7 +7,7 @@ use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::id::{AttemptId, CommitHash, Slug};
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{PauseReason, Run, RunState};
-use orch_core::task::{ChecksStatus, Task, TaskState};
+use orch_core::task::{ChecksStatus, Task, TaskConflict, TaskState};
 use orch_core::time::Time;
 use orch_core::worker::Worker;
 use orch_core::worktree::Worktree;
@@ -33,6 +33,8 @@ pub(super) struct MergeCandidate {
     pub text: AttemptText,
     pub tree: Worktree,
     pub worker: Option<Worker>,
+    /// The conflict that its task resolves.
+    pub conflict: Option<TaskConflict>,
     accepted_by: Option<Slug>,
 }
 
@@ -47,12 +49,19 @@ impl MergeCandidate {
             None => None,
         };
         let accepted_by = find_accepting_agent(tx, &attempt)?;
-        Ok(Some(Self { task, text: attempt::load_text(tx, id)?, attempt, tree, worker, accepted_by }))
+        let text = attempt::load_text(tx, id)?;
+        let conflict = task_table::load_text(tx, task.id)?.conflict;
+        Ok(Some(Self { task, text, attempt, tree, worker, conflict, accepted_by }))
     }
 
     /// The commit that is merged.
     pub(super) fn head(&self) -> &CommitHash {
         self.tree.head.as_ref().unwrap_or(&self.tree.base)
+    }
+
+    /// The attempt whose conflict it resolves.
+    pub(super) fn resolved_attempt(&self) -> Option<AttemptId> {
+        self.conflict.as_ref().and_then(|conflict| conflict.attempt)
     }
 
     /// Whether the attempt is still to be merged as it was loaded.

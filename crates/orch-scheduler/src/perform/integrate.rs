@@ -9,11 +9,11 @@ use orch_core::check::{CheckStage, ChecksVerdict};
 use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind, PendingEffect, RecordedMerge};
 use orch_core::escape;
 use orch_core::event::{EventDatum, EventKind};
-use orch_core::id::AttemptId;
+use orch_core::id::{AttemptId, CommitHash};
 use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
-use orch_core::run::branch::leave_branch_at;
+use orch_core::run::branch::{adopt_base, leave_branch_at};
 use orch_core::run::{DoneWhen, Run};
-use orch_core::task::{ChecksStatus, TaskState};
+use orch_core::task::{ChecksStatus, TaskConflict, TaskState};
 use orch_core::worktree::Worktree;
 use orch_store::driver::WriteDurability;
 use orch_store::table::{check_run, worktree};
@@ -29,6 +29,7 @@ use crate::perform::clear;
 use crate::perform::clear::ClearingAttempt;
 use crate::perform::effect_lease::{EffectLease, complete_by, request_effect};
 use crate::perform::{sweep, sync};
+use crate::resolve;
 use crate::run_branch::{recorded_tip, require_checked_tip};
 use crate::tool_fault::record_tool_fault;
 use crate::unit_of_work::UnitOfWork;
@@ -107,7 +108,11 @@ fn merge_attempts(
                         }
                     };
                     match merged {
-                        Some((requested, merged)) => clear(requested, merged),
+                        Some((requested, merged)) => {
+                            // It is on the branch now.
+                            candidate.resolved_attempt().map(|resolved| seen.remove(&resolved));
+                            clear(requested, merged);
+                        }
                         // What is checked ahead expected another branch.
                         None => ahead.stop_all(),
                     }
@@ -345,6 +350,10 @@ impl Integration<'_> {
         );
         let tail = conflict.messages.join("\n");
         tool_transaction(session, |unit| {
+            // It waits for the task that resolves the conflict.
+            if resolve::find_resolving_task(unit.tx, self.run.id, candidate.attempt.id)?.is_some() {
+                return Ok(());
+            }
             let data =
                 vec![("conflict", files.clone().into()), ("commit", candidate.head().to_string().into())];
             MergeRejection { checks: None, reason: &reason, tail: Some(&tail), data }.apply(unit, candidate)
@@ -403,6 +412,9 @@ impl Integration<'_> {
             let merged_commit = to_stored_commit(merged);
             let current = unit.load_run(self.run.id)?.clone();
             unit.replace_run(leave_branch_at(&current, &merged_commit));
+            if let Some(conflict) = candidate.conflict.as_ref().filter(|conflict| conflict.is_base) {
+                self.record_resolved_base(unit, candidate, conflict, &merged_commit)?;
+            }
             let tree =
                 Worktree { merged: Some(merged_commit), fell_off: false, updated_at: unit.now, ..tree };
             worktree::save(unit.tx, &tree)?;
@@ -421,6 +433,26 @@ impl Integration<'_> {
             let run = unit.load_run(self.run.id)?.clone();
             Ok((requested, ClearingAttempt { run, attempt, tree, worker }))
         })
+    }
+
+    /// Records that the branch has the run's base branch, whose conflict the attempt has resolved.
+    fn record_resolved_base(
+        &self,
+        unit: &mut UnitOfWork<'_, '_>,
+        candidate: &MergeCandidate,
+        conflict: &TaskConflict,
+        merged: &CommitHash,
+    ) -> Result<(), Error> {
+        let checked = candidate.attempt.checks == ChecksStatus::Passed && !self.run.rules.verify.is_empty();
+        let current = unit.load_run(self.run.id)?.clone();
+        unit.replace_run(adopt_base(&current, &conflict.commit, checked));
+        let data = vec![
+            ("branch", require_run_git(self.run)?.branch.as_str().into()),
+            ("with", conflict.from.as_str().into()),
+            ("base", conflict.commit.as_str().into()),
+            ("commit", merged.as_str().into()),
+        ];
+        unit.append_event(EventKind::Synced, candidate.attempt.event_subject(), None, data)
     }
 
     /// Finishes a merge that was recorded before an interruption: the branch has the commit, or it has not.

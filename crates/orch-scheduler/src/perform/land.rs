@@ -397,7 +397,9 @@ fn merge_onto(
         }
         MergeOutcome::Conflict(conflict) => {
             let files = conflict.files.iter().map(|path| escape::path_text(path)).collect();
-            Err(TreeRefusal::LandConflict { onto: plan.onto.clone(), branch: branch.clone(), files }.into())
+            let (run, commit) = (run.name.clone(), to_stored_commit(onto));
+            let (onto, branch) = (plan.onto.clone(), branch.clone());
+            Err(TreeRefusal::LandConflict { run, onto, commit, branch, files }.into())
         }
     }
 }

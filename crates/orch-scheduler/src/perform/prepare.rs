@@ -6,6 +6,7 @@ use orch_core::attempt::state::AttemptEvent;
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, CheckState};
 use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind};
+use orch_core::escape;
 use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::{AttemptId, CommitHash, Slug};
 use orch_core::refusal::{Refusal, TreeRefusal};
@@ -24,7 +25,7 @@ use crate::perform::effect_lease::{EffectLease, complete_by};
 use crate::perform::{clear, hand_over};
 use crate::tool_fault::{clear_tool_faults, count_tool_fault};
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
-use orch_git::{CheckoutTarget, CommitId, GitError, RefName, Repository, WorktreeSpec};
+use orch_git::{CheckoutTarget, CommitId, GitError, MergeOutcome, RefName, Repository, WorktreeSpec};
 use orch_inbox::send;
 use orch_inbox::{Error, Session};
 use orch_workspace::check_tree::{allowed_changes, copy_ignored_files, refuse_setup_changes};
@@ -32,7 +33,7 @@ use orch_workspace::checks;
 use orch_workspace::checks::{CheckPlace, CheckSubject};
 use orch_workspace::disk_space::require_disk_space;
 use orch_workspace::run_repository::{
-    branch_ref, find_attempt_worktree, open_repository, salvage_ref, to_commit_id,
+    branch_ref, find_attempt_worktree, open_repository, require_run_git, salvage_ref, to_commit_id,
 };
 use orch_workspace::work_message;
 use orch_workspace::work_message::WorkPlace;
@@ -164,7 +165,28 @@ fn create_worktree(session: &mut Session, preparing: &PreparingAttempt) -> Resul
         return hand_over::take_over_worktree(session, &repository, preparing, &rejected);
     }
     create_fresh_worktree(session, &repository, preparing)?;
-    Ok(ReadyWorktree { base: tree.base.clone(), conflicts: Vec::new() })
+    let conflicts = begin_conflicting_merge(&repository, preparing)?;
+    Ok(ReadyWorktree { base: tree.base.clone(), conflicts })
+}
+
+/// Begins the merge whose conflict the task resolves; returns the files with conflicts.
+///
+/// A merge without conflicts is left to the worker.
+fn begin_conflicting_merge(
+    repository: &Repository,
+    preparing: &PreparingAttempt,
+) -> Result<Vec<String>, Error> {
+    let Some(conflict) = &preparing.text.conflict else { return Ok(Vec::new()) };
+    let (base, theirs) = (to_commit_id(&preparing.tree.base)?, to_commit_id(&conflict.commit)?);
+    if repository.is_ancestor(&theirs, &base)?
+        || matches!(repository.merge_trees(&base, &theirs)?, MergeOutcome::Merged { .. })
+    {
+        return Ok(Vec::new());
+    }
+    let worktree = repository.open_worktree(Path::new(&preparing.tree.path))?;
+    let message = format!("Merge {} into {}", conflict.from, require_run_git(&preparing.run)?.branch);
+    let files = worktree.merge_into_files(&theirs, &message)?;
+    Ok(files.iter().map(|file| escape::path_text(file)).collect())
 }
 
 /// Creates a worktree from the attempt's base.
@@ -348,6 +370,7 @@ fn send_work(
         branch: tree.branch.clone(),
         base: tree.base.clone(),
         needs_commit: !task.allow_empty,
+        merges: text.conflict.as_ref().map(|conflict| conflict.commit.clone()),
     };
     thread_condition::insert(unit.tx, thread.id, &condition)?;
     if is_paused {

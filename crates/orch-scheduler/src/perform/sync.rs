@@ -172,7 +172,8 @@ impl<'a> PendingSync<'a> {
             MergeOutcome::Conflict(conflict) => {
                 let files = conflict.files.iter().map(|path| escape::path_text(path)).collect();
                 let (run, branch, from) = (run.name.clone(), branch.clone(), plan.from.clone());
-                Err(TreeRefusal::SyncConflict { run, branch, from, files }.into())
+                let commit = to_stored_commit(base);
+                Err(TreeRefusal::SyncConflict { run, branch, from, commit, files }.into())
             }
         }
     }

@@ -12,7 +12,7 @@ use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::time::TimeSpan;
 use orch_core::worktree::Worktree;
 use orch_store::Transaction;
-use orch_store::table::{attempt, check_run, effect, worktree};
+use orch_store::table::{attempt, check_run, effect, task, worktree};
 
 use crate::judge::ReportedAttempt;
 use crate::lookup;
@@ -20,6 +20,7 @@ use crate::operation::tool_transaction;
 use crate::perform::effect_lease::EffectLease;
 use crate::tool_fault::clear_tool_faults;
 use crate::unit_of_work::UnitOfWork;
+use orch_git::CommitId;
 use orch_inbox::{Error, Session};
 use orch_workspace::check_cache::{CheckReuse, run_known_checks};
 use orch_workspace::checks;
@@ -148,7 +149,12 @@ fn run_attempt_checks(
     } else {
         // What the attempt took over from the run's branch is not its own change.
         let tip = branch_tip(&repository, &require_run_git(run)?.branch)?;
-        repository.own_changes_matching(&base, &head, &tip, &run.rules.protect)?
+        let mut own = repository.own_changes_matching(&base, &head, &tip, &run.rules.protect)?;
+        if let (false, Some(merged)) = (own.is_empty(), merged_commit(session, attempt)?) {
+            let besides = repository.own_changes_matching(&base, &head, &merged, &run.rules.protect)?;
+            own.retain(|path| besides.contains(path));
+        }
+        own
     };
     if !touched.is_empty() {
         let names: Vec<String> = touched.iter().map(|path| escape::path_text(path)).collect();
@@ -164,6 +170,12 @@ fn run_attempt_checks(
         stop: None,
     };
     run_known_checks(session, &subject, &specs, reuse)
+}
+
+/// The commit that the attempt was asked to merge, if its task resolves a conflict.
+fn merged_commit(session: &mut Session, attempt: &Attempt) -> Result<Option<CommitId>, Error> {
+    let text = session.query(|tx| Ok(task::load_text(tx, attempt.task)?))?;
+    text.conflict.map(|conflict| to_commit_id(&conflict.commit)).transpose()
 }
 
 /// The failed check by which the tool rejects an attempt that changed protected files.

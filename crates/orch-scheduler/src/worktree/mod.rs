@@ -2,11 +2,9 @@
 //!
 //! Removing and restoring are effects: asked for in one transaction, performed after it.
 
-pub mod list;
 pub mod prune;
 pub mod remove;
 pub mod restore;
-pub mod show;
 pub mod subject;
 
 pub use subject::WorktreeSummary;

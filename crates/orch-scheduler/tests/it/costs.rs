@@ -8,10 +8,10 @@ use orch_core::task::{TaskEdit, TaskState};
 use orch_core::time::TimeSpan;
 use orch_inbox::Session;
 use orch_inbox::wait::{MessageWaitRequest, wait_for_messages};
+use orch_query::ready::{ReadyRequest, list_ready_tasks};
 use orch_query::task::{TaskListRequest, list_tasks};
 use orch_query::{agents, blocked, status, why};
 use orch_scheduler::plan;
-use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 use orch_testkit::TestSession;
 use orch_testkit::test_session::{new_task, parse_slug, task_ref, whole_page};
 

@@ -162,7 +162,8 @@ fn integrating_costs_five_transactions_for_each_attempt() {
     let (cost, _) = place.cost(|desk| verify_attempt(&mut desk.session, None, &lead, &reported).unwrap());
     assert_within("a verification", cost, 2, 61);
     let (cost, done) = place.cost(|desk| {
-        integrate::integrate_run(&mut desk.session, None, &lead, None, CheckSettings::default()).unwrap()
+        integrate::integrate_run(&mut desk.session, None, &lead, None, CheckSettings::default(), false)
+            .unwrap()
     });
     assert_eq!(expect_fresh(done).integrated.len(), 3);
     // Four write transactions for each attempt that is verified and merged here, and one on another connection that
@@ -184,7 +185,8 @@ fn gits_of_merging(attempts: usize, others: usize) -> Vec<String> {
     let lead = place.lead();
     place.gits(|desk| {
         let session = &mut desk.session;
-        let done = integrate::integrate_run(session, None, &lead, None, CheckSettings::default()).unwrap();
+        let done =
+            integrate::integrate_run(session, None, &lead, None, CheckSettings::default(), false).unwrap();
         assert_eq!(expect_fresh(done).integrated.len(), attempts);
     })
 }
@@ -208,7 +210,7 @@ fn a_dispatch_costs_few_git_commands() {
     place.report("b");
     let lead = place.lead();
     let session = &mut place.desk.session;
-    integrate::integrate_run(session, None, &lead, None, CheckSettings::default()).unwrap();
+    integrate::integrate_run(session, None, &lead, None, CheckSettings::default(), false).unwrap();
     let reused = place.gits(|desk| desk.dispatch_task("c", "w").unwrap());
     assert!(reused.iter().any(|words| words.starts_with("worktree move")), "{reused:#?}");
     assert!(reused.len() <= 9, "{reused:#?}");
@@ -222,6 +224,7 @@ fn landing_request() -> land::LandRequest {
         manner: land::LandingChoice::Checked,
         run_hooks: false,
         reuse: CheckReuse::Known,
+        resolve: false,
     }
 }
 
@@ -233,7 +236,7 @@ fn known_results_live_as_long_as_a_check_may_need_them() {
         let lead = place.lead();
         let session = &mut place.desk.session;
         if !is_cancelled {
-            integrate::integrate_run(session, None, &lead, None, CheckSettings::default()).unwrap();
+            integrate::integrate_run(session, None, &lead, None, CheckSettings::default(), false).unwrap();
         }
         let attempt = AttemptSelector { task: task_ref("a"), number: None };
         let reported = VerifyRequest { attempt, again: false, reuse: CheckReuse::Known };

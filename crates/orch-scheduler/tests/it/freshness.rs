@@ -6,8 +6,9 @@ use orch_core::refusal::Refusal;
 use orch_core::run::{Policy, RunStatus};
 use orch_core::time::TimeSpan;
 use orch_inbox::{Error, Session};
+use orch_query::ready;
 use orch_query::{blocked, events, graph, status, wait, why};
-use orch_scheduler::{dep, ready, run, tell};
+use orch_scheduler::{dep, run, tell};
 use orch_testkit::TestSession;
 use orch_testkit::test_session::{default_policy, parse_slug, task_ref, whole_page};
 

@@ -1,9 +1,9 @@
 //! What lists and views show.
 
 use orch_core::task::TaskState;
+use orch_query::ready::{ReadyRequest, list_ready_tasks};
 use orch_query::{blocked, status};
 use orch_scheduler::dispatch;
-use orch_scheduler::ready::{ReadyRequest, list_ready_tasks};
 use orch_store::page::PageRequest;
 use orch_testkit::TestSession;
 use orch_testkit::test_session::{default_policy, expect_fresh, parse_slug, whole_page};

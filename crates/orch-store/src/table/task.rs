@@ -1,9 +1,10 @@
 //! Tasks, their labels, and apart from them their long texts, so that moving a task never rewrites those.
 
-use orch_core::id::{AttemptId, RunId, Slug, TaskId, TaskName};
+use orch_core::id::{AttemptId, CommitHash, RunId, Slug, TaskId, TaskName};
 use orch_core::run::ResourceUsage;
-use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskState, TaskText};
+use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskConflict, TaskState, TaskText};
 use orch_core::time::{Time, TimeSpan};
+use serde_json::{Value, json};
 
 use super::{
     count_column, count_or_null, id_list, list_column, list_text, name_column, name_list, slug_column,
@@ -41,8 +42,9 @@ statements! {
         "INSERT INTO task (run_id, key, title, priority, labels, agent, state, unmet, broken, rank, failures,
         losses, max_attempts, allow_empty, checks, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, $13, $14, $14) RETURNING id";
-    const INSERT_TEXT = "INSERT INTO task_text (task_id, accept, verify, spec) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (task_id) DO UPDATE SET accept = excluded.accept, verify = excluded.verify, spec = excluded.spec";
+    const INSERT_TEXT = "INSERT INTO task_text (task_id, accept, verify, spec, conflict) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (task_id) DO UPDATE SET accept = excluded.accept, verify = excluded.verify, spec = excluded.spec,
+        conflict = excluded.conflict";
     const INSERT_LABEL = "INSERT INTO task_label (run_id, label, task_id) VALUES ($1, $2, $3)";
     const DELETE_LABEL = "DELETE FROM task_label WHERE run_id = $1 AND label = $2 AND task_id = $3";
     const SAVE = "UPDATE task SET state = $2, unmet = $3, broken = $4, not_before = $5, attempt_id = $6,
@@ -117,8 +119,10 @@ statements! {
         SELECT t.key, t.rank FROM part_chain JOIN task t ON t.id = part_chain.id ORDER BY part_chain.step"
     );
     const COUNT_READY = "SELECT count(*) FROM task WHERE state = 'ready' AND id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
-    const TEXT = "SELECT spec, accept, verify FROM task_text WHERE task_id = $1";
-    const TEXTS = "SELECT spec, accept, verify, task_id FROM task_text WHERE task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
+    const CONFLICTS = "SELECT t.id, x.conflict FROM task_text x JOIN task t ON t.id = x.task_id
+        WHERE x.conflict IS NOT NULL AND t.run_id = $1 AND t.state NOT IN ('done', 'failed', 'skipped', 'cancelled') ORDER BY t.id";
+    const TEXT = "SELECT spec, accept, verify, task_id, conflict FROM task_text WHERE task_id = $1";
+    const TEXTS = "SELECT spec, accept, verify, task_id, conflict FROM task_text WHERE task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
 }
 
 fn task_from_row(row: &dyn SqlRow) -> Result<Task, Fault> {
@@ -213,8 +217,14 @@ pub fn insert(tx: &mut Transaction<'_>, new: NewTaskRow<'_>, now: Time) -> Resul
 /// Saves a task's long texts.
 pub fn save_text(tx: &mut Transaction<'_>, id: TaskId, text: &TaskText) -> Result<(), Fault> {
     let (accept, verify) = (list_text(&text.accept), list_text(&text.verify));
-    let values =
-        [id.0.into(), accept.as_deref().into(), verify.as_deref().into(), text.spec.as_deref().into()];
+    let conflict = text.conflict.as_ref().map(conflict_text);
+    let values = [
+        id.0.into(),
+        accept.as_deref().into(),
+        verify.as_deref().into(),
+        text.spec.as_deref().into(),
+        conflict.as_deref().into(),
+    ];
     tx.execute(INSERT_TEXT, &values).map(|_| ())
 }
 
@@ -231,7 +241,40 @@ pub fn load_texts(tx: &mut Transaction<'_>, ids: &[TaskId]) -> Result<Vec<(TaskI
 }
 
 fn text_from_row(row: &dyn SqlRow) -> Result<TaskText, Fault> {
-    Ok(TaskText { spec: row.text_or_null(0)?, accept: list_column(row, 1)?, verify: list_column(row, 2)? })
+    Ok(TaskText {
+        spec: row.text_or_null(0)?,
+        accept: list_column(row, 1)?,
+        verify: list_column(row, 2)?,
+        conflict: row.text_or_null(4)?.as_deref().and_then(conflict_from_text),
+    })
+}
+
+/// Lists the unfinished tasks of a run that resolve a conflict, oldest first.
+pub fn list_conflicts(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<(TaskId, TaskConflict)>, Fault> {
+    let read = |row: &dyn SqlRow| Ok((TaskId(row.int(0)?), conflict_from_text(&row.text(1)?)));
+    let rows = tx.query_all(CONFLICTS, &[run.0.into()], read)?;
+    Ok(rows.into_iter().filter_map(|(task, conflict)| Some((task, conflict?))).collect())
+}
+
+/// Returns a conflict as a JSON document.
+fn conflict_text(conflict: &TaskConflict) -> String {
+    json!({
+        "commit": conflict.commit.as_str(),
+        "from": conflict.from,
+        "attempt": conflict.attempt.map(|attempt| attempt.0),
+        "base": conflict.is_base,
+    })
+    .to_string()
+}
+
+fn conflict_from_text(text: &str) -> Option<TaskConflict> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    Some(TaskConflict {
+        commit: CommitHash::from_stored(value["commit"].as_str()?.to_owned()),
+        from: value["from"].as_str()?.to_owned(),
+        attempt: value["attempt"].as_i64().map(AttemptId),
+        is_base: value["base"].as_bool().unwrap_or(false),
+    })
 }
 
 /// Updates the state of a task: state, counters, attempt, failures.

@@ -8,9 +8,9 @@ use crate::statement::statements;
 use crate::{Fault, Transaction};
 
 statements! {
-    const INSERT = "INSERT INTO thread_condition (thread_id, tree, branch, base_commit, needs_commit) VALUES ($1, $2, $3, $4, $5)";
+    const INSERT = "INSERT INTO thread_condition (thread_id, tree, branch, base_commit, needs_commit, merges) VALUES ($1, $2, $3, $4, $5, $6)";
     const LOAD =
-        "SELECT tree, branch, base_commit, needs_commit FROM thread_condition WHERE thread_id = $1";
+        "SELECT tree, branch, base_commit, needs_commit, merges FROM thread_condition WHERE thread_id = $1";
     const FOUND =
         "SELECT head_commit, changes FROM thread_condition WHERE thread_id = $1 AND head_commit IS NOT NULL";
     const FOUND_MANY =
@@ -24,17 +24,19 @@ fn condition_from_row(row: &dyn SqlRow) -> Result<TreeCondition, Fault> {
         branch: row.text(1)?,
         base: CommitHash::from_stored(row.text(2)?),
         needs_commit: row.int(3)? != 0,
+        merges: row.text_or_null(4)?.map(CommitHash::from_stored),
     })
 }
 
 /// Attaches a condition to a new thread.
 pub fn insert(tx: &mut Transaction<'_>, thread: ThreadId, condition: &TreeCondition) -> Result<(), Fault> {
-    let values: [SqlParameter<'_>; 5] = [
+    let values: [SqlParameter<'_>; 6] = [
         thread.0.into(),
         condition.tree.as_str().into(),
         condition.branch.as_str().into(),
         condition.base.as_str().into(),
         condition.needs_commit.into(),
+        condition.merges.as_ref().map(CommitHash::as_str).into(),
     ];
     tx.execute(INSERT, &values).map(|_| ())
 }

@@ -172,6 +172,7 @@ fn worktrees_and_snapshots(store: &mut Store, attempt: AttemptId, thread: Thread
             branch: tree.branch.clone(),
             base: commit.clone(),
             needs_commit: true,
+            merges: None,
         };
         thread_condition::insert(tx, thread, &condition)?;
         Ok(tree)

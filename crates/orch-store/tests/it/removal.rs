@@ -106,8 +106,9 @@ fn full_run(tx: &mut Transaction<'_>, name: &str) -> Result<RunId, Fault> {
     lease_token::insert(tx, thread, &TokenDigest("t".to_owned()), &test_slug("w"), NOW)?;
     let base = CommitHash::from_stored("1".repeat(40));
     let (tree, branch) = (format!("/r.orch/{name}"), format!("orch/{name}/a.1"));
+    let (at, on) = (tree.clone(), branch.clone());
     let condition =
-        TreeCondition { tree: tree.clone(), branch: branch.clone(), base: base.clone(), needs_commit: true };
+        TreeCondition { tree: at, branch: on, base: base.clone(), needs_commit: true, merges: None };
     thread_condition::insert(tx, thread, &condition)?;
     worker::upsert(tx, &worker_of(thread, test_slug("w")))?;
     let planned = Worktree {

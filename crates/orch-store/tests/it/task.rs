@@ -1,9 +1,9 @@
 //! Tasks, labels, texts.
 
 use orch_core::attempt::Attempt;
-use orch_core::id::{AttemptId, RunId, TaskId};
+use orch_core::id::{AttemptId, CommitHash, RunId, TaskId};
 use orch_core::run::ResourceUsage;
-use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskState, TaskText};
+use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskConflict, TaskState, TaskText};
 use orch_core::time::{Time, TimeSpan};
 use orch_store::Store;
 use orch_store::table::{attempt, task};
@@ -58,6 +58,12 @@ fn everything_is_kept(store: &mut Store, run: RunId) {
         spec: Some("Do\nall of it.".to_owned()),
         accept: vec!["it works".to_owned()],
         verify: vec!["make test".to_owned(), "echo \"$HOME\"".to_owned()],
+        conflict: Some(TaskConflict {
+            commit: CommitHash::from_stored("1".repeat(40)),
+            from: "r/b@1".to_owned(),
+            attempt: Some(AttemptId(7)),
+            is_base: true,
+        }),
     };
     let labels = [test_slug("ui"), test_slug("api")];
     let (key, agent) = (test_slug("a"), test_slug("w"));

@@ -185,6 +185,7 @@ fn conditions(store: &mut Store) {
         branch: "b".to_owned(),
         base: test_commit('1'),
         needs_commit: true,
+        merges: None,
     };
     let thread = write_store(store, |tx| {
         let thread = new_thread(tx, "crew", 2)?;

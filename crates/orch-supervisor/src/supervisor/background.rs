@@ -307,7 +307,7 @@ impl BackgroundWork {
         if mergeable && merges {
             let name = run.name.clone();
             self.start_operation(BackgroundOperation::Integrate(run.id), move |session, who| {
-                integrate::integrate_run(session, None, who, Some(&name), checks).map(|_| ())
+                integrate::integrate_run(session, None, who, Some(&name), checks, false).map(|_| ())
             });
         }
     }

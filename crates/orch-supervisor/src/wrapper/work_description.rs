@@ -38,6 +38,8 @@ struct TreeConditionRecord {
     branch: String,
     base: String,
     needs_commit: bool,
+    #[serde(default)]
+    merges: Option<String>,
 }
 
 impl WorkDescription {
@@ -89,6 +91,7 @@ impl WorkDescription {
             branch: condition.branch.clone(),
             base: condition.base.to_string(),
             needs_commit: condition.needs_commit,
+            merges: condition.merges.as_ref().map(ToString::to_string),
         });
         WorkDescriptionRecord { payload: self.payload.clone(), condition }
     }
@@ -99,6 +102,7 @@ impl WorkDescription {
             branch: condition.branch,
             base: CommitHash::from_stored(condition.base),
             needs_commit: condition.needs_commit,
+            merges: condition.merges.map(CommitHash::from_stored),
         });
         let attempt = parse_attempt_name(&record.payload.attempt);
         Self { thread, attempt, payload: record.payload, condition }
@@ -143,6 +147,7 @@ mod tests {
             branch: "orch/r/a.2".to_owned(),
             base: CommitHash::from_stored("abc".to_owned()),
             needs_commit: true,
+            merges: Some(CommitHash::from_stored("def".to_owned())),
         };
         let attempt = parse_attempt_name("r/a@2");
         let whole = WorkDescription { thread: ThreadId(7), attempt, payload, condition: Some(condition) };

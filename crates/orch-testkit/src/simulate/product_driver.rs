@@ -10,9 +10,10 @@ use orch_core::thread::{Thread, ThreadKind, ThreadState};
 use orch_core::time::TimeSpan;
 use orch_inbox::{Error, Receipt, Response, Session};
 use orch_inbox::{ask, cancel, claim, close, list, progress, release, renew, reply, send, show};
+use orch_query::ready;
 use orch_query::{blocked, status, wait};
 use orch_scheduler::{
-    TaskOverview, TaskSelector, answer, dep, dispatch, plan, ready, recall, reconcile, run, task, tell,
+    TaskOverview, TaskSelector, answer, dep, dispatch, plan, recall, reconcile, run, task, tell,
 };
 
 use super::action::{NamedTask, PresentedToken, RUNS, ReadQuery, SimulatedAction};

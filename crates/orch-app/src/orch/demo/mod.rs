@@ -155,6 +155,7 @@ impl DrivenDemo {
             reason: None,
             run_hooks: false,
             no_check_cache: false,
+            resolve: false,
         };
         let land = app.answer(&landing, None)?.data;
         Ok(DemoOutcome::Complete(Box::new(DemoEnd {

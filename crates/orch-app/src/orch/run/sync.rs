@@ -9,6 +9,7 @@ use orch_workspace::check_cache::CheckReuse;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::orch::view::{resolving_commands, short_task_view};
 use crate::request::{Answer, Request, RequestKey};
 
 /// Merges the base branch into the run's branch.
@@ -22,6 +23,9 @@ pub struct SyncRun {
     pub from: Option<String>,
     /// Runs checks although their results are known.
     pub no_check_cache: bool,
+    /// Adds a task that resolves a conflict.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub resolve: bool,
 }
 
 impl Request for SyncRun {
@@ -34,6 +38,7 @@ impl Request for SyncRun {
                 run: self.run.clone(),
                 from: self.from.clone(),
                 reuse: CheckReuse::beginning_now(session, self.no_check_cache),
+                resolve: self.resolve,
             };
             sync_run(session, receipt, &self.agent, &request)
         })
@@ -51,7 +56,12 @@ fn sync_response(outcome: &SyncOutcome) -> RunSyncResponse {
         commit: step.map_or(tip, |step| step.to.clone()),
         changed: step.is_some(),
         checks: outcome.checks.iter().map(CheckView::from_check).collect(),
-        next: next_commands(&outcome.run),
+        task: outcome.resolving.as_ref().map(|resolving| short_task_view(&resolving.task)),
+        paths: outcome.resolving.as_ref().map(|resolving| resolving.files.clone()).unwrap_or_default(),
+        next: match &outcome.resolving {
+            Some(resolving) => resolving_commands(&outcome.run.name, [resolving]),
+            None => next_commands(&outcome.run),
+        },
     }
 }
 

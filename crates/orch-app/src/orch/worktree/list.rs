@@ -2,7 +2,7 @@
 
 use orch_contract::orch::worktree::{AtticWorktree, WorktreeListResponse};
 use orch_core::id::Slug;
-use orch_scheduler::worktree::list::{list_attic, list_worktrees};
+use orch_query::worktree::list::{list_attic, list_worktrees};
 use serde::Serialize;
 
 use super::worktree_view;

@@ -3,8 +3,8 @@
 use orch_contract::orch::worktree::{WorktreeContentsView, WorktreeShowResponse};
 use orch_core::worktree::WorktreeState;
 use orch_core::{limit, shell};
+use orch_query::worktree::show::{WorktreeContents, WorktreeDetail, show_worktree};
 use orch_scheduler::AttemptSelector;
-use orch_scheduler::worktree::show::{WorktreeContents, WorktreeDetail, show_worktree};
 use serde::Serialize;
 
 use super::worktree_view;

@@ -1,10 +1,12 @@
 //! Text for checks, judgements and merges.
 
-use orch_contract::CheckView;
 use orch_contract::orch::judgement::{IntegrateResponse, VerifyResponse};
+use orch_contract::{CheckView, TaskSummary};
 use orch_core::check::CheckState;
+use orch_core::escape;
 
 use super::counted_noun;
+use super::status::write_next_commands;
 use super::task::TaskLine;
 use crate::human::{HumanReadable, TextPage, TextTone, escape_controls};
 
@@ -48,7 +50,8 @@ pub(super) fn write_check(paper: &mut TextPage, check: &CheckView) {
 impl HumanReadable for IntegrateResponse {
     fn render_human(&self, paper: &mut TextPage) {
         let branch = self.branch.as_deref().unwrap_or("the run's branch");
-        if self.integrated.is_empty() && self.rejected.is_empty() && self.faults.is_empty() {
+        let is_idle = self.integrated.is_empty() && self.rejected.is_empty() && self.faults.is_empty();
+        if is_idle && self.resolving.is_empty() {
             paper.write_line("Nothing to merge.");
             return;
         }
@@ -80,5 +83,16 @@ impl HumanReadable for IntegrateResponse {
                 escape_controls(reason)
             ));
         }
+        for one in &self.resolving {
+            write_resolving_task(paper, &one.task, &one.paths);
+        }
+        write_next_commands(paper, &self.next);
     }
+}
+
+/// Writes a task that resolves a conflict, with the files in conflict.
+pub(super) fn write_resolving_task(paper: &mut TextPage, task: &TaskSummary, paths: &[String]) {
+    let name = paper.painter().paint_text(TextTone::Strong, &task.id);
+    let files = escape::join_names(paths.iter().map(String::as_str));
+    paper.write_line(format!("{name}: {}, in {files}.", escape_controls(&task.title)));
 }

@@ -4,12 +4,17 @@ use orch_contract::orch::land::{LandResponse, LandedTask, LeftTask};
 use orch_core::run::LandingManner;
 use orch_core::task::ChecksStatus;
 
-use super::judgement::write_check;
+use super::judgement::{write_check, write_resolving_task};
+use super::status::write_next_commands;
 use super::{counted_noun, state};
 use crate::human::{HumanReadable, TextPage, TextTone, escape_controls};
 
 impl HumanReadable for LandResponse {
     fn render_human(&self, paper: &mut TextPage) {
+        if let Some(task) = &self.task {
+            write_resolving_task(paper, task, &self.paths);
+            return write_next_commands(paper, &self.next);
+        }
         write_headline(paper, self);
         for one in &self.landed {
             write_landed_task(paper, one);

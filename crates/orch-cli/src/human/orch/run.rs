@@ -12,7 +12,7 @@ use orch_core::shell;
 use orch_core::time::TimeSpan;
 
 use super::clean::write_removal;
-use super::judgement::write_check;
+use super::judgement::{write_check, write_resolving_task};
 use super::status::write_next_commands;
 use super::task::{TaskLine, write_changed_task, write_task_table};
 use super::{counted_noun, state};
@@ -130,7 +130,9 @@ impl HumanReadable for RunSyncResponse {
     fn render_human(&self, paper: &mut TextPage) {
         let branch = escape_controls(self.run.branch.as_deref().unwrap_or_default()).into_owned();
         let (from, commit) = (escape_controls(&self.from), &self.commit);
-        if self.changed {
+        if let Some(task) = &self.task {
+            write_resolving_task(paper, task, &self.paths);
+        } else if self.changed {
             paper.write_line(format!("Merged {from} into {branch}, which is now at {commit}."));
         } else {
             paper.write_line(format!("{branch} has {from} already; it is at {commit}."));

@@ -16,11 +16,15 @@ use crate::respond::CommandOutcome;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLES:
   orch run sync ship
-  orch run sync ship --from origin/main")]
+  orch run sync ship --from origin/main
+  orch run sync ship --resolve")]
 pub(super) struct RunSyncArgs {
     /// The branch or commit to merge [default: the branch that the run began from]
     #[arg(long, value_name = "REV")]
     from: Option<String>,
+    /// Where the merge has a conflict, add a task whose worktree holds it
+    #[arg(long)]
+    resolve: bool,
     /// Run checks again although their results are known
     #[arg(long)]
     no_check_cache: bool,
@@ -32,6 +36,7 @@ pub(super) fn run(args: RunSyncArgs, context: &mut CommandRuntime<'_>) -> Result
     let agent = context.app().calling_lead()?;
     let run = context.app().resolve_run_or(args.which.named.as_ref())?;
     context.print_progress("Merging the base branch …");
-    let request = SyncRun { agent, run, from: args.from, no_check_cache: args.no_check_cache };
-    context.answer(&request, &args.which.repeatable)
+    let RunSyncArgs { from, no_check_cache, resolve, which } = args;
+    let request = SyncRun { agent, run, from, no_check_cache, resolve };
+    context.answer(&request, &which.repeatable)
 }

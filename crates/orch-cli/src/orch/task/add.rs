@@ -113,7 +113,7 @@ pub(super) fn run(args: TaskAddArgs, context: &mut CommandRuntime<'_>) -> Result
     let task = NewTask {
         key: args.key,
         title,
-        text: TaskText { spec, accept: args.accept, verify: args.verify },
+        text: TaskText { spec, accept: args.accept, verify: args.verify, conflict: None },
         priority: args.priority,
         labels: args.labels,
         agent: args.agent,

@@ -25,6 +25,7 @@ mod preparing;
 mod property;
 mod repeats;
 mod reports;
+mod resolving;
 mod reviewing;
 mod showing;
 mod states;

@@ -1,7 +1,5 @@
 //! `orch ready`: the tasks that can be dispatched now, by priority, then the longest chain behind them, then age.
 
-use std::cmp::Reverse;
-
 use orch_core::id::{Slug, TaskId};
 use orch_core::run::{Run, RunStatus};
 use orch_core::task::{Task, TaskState};
@@ -10,10 +8,10 @@ use orch_store::Transaction;
 use orch_store::page::{PageRequest, ResultPage};
 use orch_store::table::task::{self as task_table, ReadyPosition};
 
-use crate::fresh_read::read_fresh;
-use crate::{TaskOverview, lookup};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Session};
+use orch_scheduler::fresh_read::read_fresh;
+use orch_scheduler::{TaskOverview, lookup};
 
 /// A selection of ready tasks.
 #[derive(Clone, Debug)]
@@ -80,11 +78,6 @@ fn count_ready_tasks(
     }
 }
 
-/// Returns the sort key of a task among the ready tasks of several runs.
-pub(crate) fn dispatch_order(task: &Task) -> (u8, Reverse<u32>, TaskId) {
-    (task.priority, Reverse(task.rank), task.id)
-}
-
 /// Lists the ready tasks of several runs in one order.
 fn select_in_order(
     tx: &mut Transaction<'_>,
@@ -98,7 +91,7 @@ fn select_in_order(
     for run in runs {
         tasks.extend(task_table::list_ready(tx, run.id, label, now, limit, after)?);
     }
-    tasks.sort_by_key(dispatch_order);
+    tasks.sort_by_key(Task::dispatch_order);
     tasks.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(tasks)
 }
