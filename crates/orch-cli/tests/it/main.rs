@@ -38,6 +38,7 @@ mod orch_runs;
 mod orch_store;
 mod orch_tasks;
 mod orch_waits;
+mod prime;
 mod scheduling;
 mod store_places;
 mod store_trust;
