@@ -76,6 +76,7 @@ fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn V
             let mut error = attach_hint(failure, &command, arguments);
             let hint = error.hint.map(|hint| add_store_option(hint, store.as_deref()));
             let hint = hint.map(|hint| add_agent_option(hint, P::IDENTITY.program, who.as_ref()));
+            let hint = hint.map(|hint| add_token_option(hint, arguments));
             error.hint = hint.map(|hint| add_folder_option(hint, folder.as_deref()));
             print_failure(printer, &command, &error)
         }
@@ -249,19 +250,37 @@ fn retry_command(arguments: &[OsString], again: &RetryAdvice) -> String {
             return with_run(&texts, run);
         }
         RetryAdvice::Unchanged => return shell::join_words(texts),
-        RetryAdvice::WithOption(option) => return shell::join_words(texts.into_iter().chain([*option])),
-    };
-    let mut words = Vec::new();
-    let mut rest = texts.into_iter();
-    while let Some(word) = rest.next() {
-        if word == "--after" {
-            rest.next();
-        } else if !word.starts_with("--after=") {
-            words.push(word);
+        RetryAdvice::WithOption(option) => {
+            let given = option.split_once('=').map_or(*option, |(name, _)| name);
+            let words = if given.len() < option.len() { without_option(texts, given) } else { texts };
+            return shell::join_words(words.into_iter().chain([*option]));
         }
-    }
+    };
+    let mut words = without_option(texts, "--after");
     words.extend(["--after", cursor]);
     shell::join_words(words)
+}
+
+/// Returns a command line without an option that has a value.
+fn without_option<'a>(words: Vec<&'a str>, option: &str) -> Vec<&'a str> {
+    let mut left = Vec::new();
+    let mut rest = words.into_iter();
+    while let Some(word) = rest.next() {
+        if word == option {
+            rest.next();
+        } else if word.strip_prefix(option).is_none_or(|value| !value.starts_with('=')) {
+            left.push(word);
+        }
+    }
+    left
+}
+
+/// Adds the place of the token to a hint for a holder who gave it on the command line: it is not in the environment.
+fn add_token_option(hint: String, arguments: &[OsString]) -> String {
+    let given =
+        |word: &OsString| word.to_str().is_some_and(|word| word == "--token" || word.starts_with("--token="));
+    let needs_token = hint.starts_with("inbox done ") && !hint.contains(" --token");
+    if needs_token && arguments.iter().any(given) { format!("{hint} --token TOKEN") } else { hint }
 }
 
 #[cfg(test)]
@@ -290,6 +309,11 @@ mod tests {
             let hint = retry_command(&split_words(line), &RetryAdvice::Unchanged);
             assert_eq!(hint.replace('=', " "), "inbox ask Q --token TOKEN --wait");
         }
+        let prefix = RetryAdvice::WithOption("--branch-prefix=PREFIX");
+        assert_eq!(
+            retry_command(&split_words("orch run init x --branch-prefix taken"), &prefix),
+            "orch run init x --branch-prefix=PREFIX"
+        );
         let update = RetryAdvice::WithOption("--update");
         assert_eq!(
             retry_command(&split_words("orch task add --file p"), &update),

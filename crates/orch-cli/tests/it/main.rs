@@ -11,6 +11,8 @@ mod changed_minds;
 mod command_lines;
 mod current_run;
 mod first_run;
+mod followed_hints;
+mod hint_lines;
 mod hints;
 mod inbox_answers;
 mod inbox_arguments;

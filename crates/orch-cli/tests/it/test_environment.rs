@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
+use crate::hint_lines::check_hints;
 use crate::schema::schema_violations;
 
 /// A line of a shell that runs its arguments under the permissions of files, which do not stop the superuser otherwise.
@@ -277,6 +278,7 @@ impl CliOutput {
             }
         };
         assert!(broken.is_empty(), "{}: {broken:#?}\n{line}", self.line);
+        check_hints(&document);
         document
     }
 
