@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use orch_contract::{ErrorCode, ErrorView};
 use orch_core::id::Slug;
 use orch_core::shell;
+use serde_json::Value;
 
 use crate::context::CommandRuntime;
 use crate::interrupts;
@@ -74,10 +75,15 @@ fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn V
         Ok(outcome) => print_outcome(printer, &command, outcome, &context.app().warnings(), is_json),
         Err(failure) => {
             let mut error = attach_hint(failure, &command, arguments);
-            let hint = error.hint.map(|hint| add_store_option(hint, store.as_deref()));
-            let hint = hint.map(|hint| add_agent_option(hint, P::IDENTITY.program, who.as_ref()));
-            let hint = hint.map(|hint| add_token_option(hint, arguments));
-            error.hint = hint.map(|hint| add_folder_option(hint, folder.as_deref()));
+            let complete = |hint: String| {
+                let hint = add_store_option(hint, store.as_deref());
+                let hint = add_agent_option(hint, P::IDENTITY.program, who.as_ref());
+                add_folder_option(add_token_option(hint, arguments), folder.as_deref())
+            };
+            error.hint = error.hint.map(&complete);
+            for (name, value) in error.details.iter_mut().flatten() {
+                complete_commands(value, name == "next", &complete);
+            }
             print_failure(printer, &command, &error)
         }
     };
@@ -186,6 +192,20 @@ fn attach_hint(failure: AppError, command: &str, arguments: &[OsString]) -> Erro
         };
     }
     error
+}
+
+/// Completes the commands in `next` below a value, as hints are.
+fn complete_commands(value: &mut Value, is_next: bool, complete: &dyn Fn(String) -> String) {
+    match value {
+        Value::String(command) if is_next => *command = complete(std::mem::take(command)),
+        Value::Array(values) => {
+            values.iter_mut().for_each(|value| complete_commands(value, is_next, complete))
+        }
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| {
+            complete_commands(value, name == "next", complete);
+        }),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Adds the store of the command line to a hint, so that the pasted command finds that store.

@@ -120,6 +120,8 @@ codes! {
     WorktreeDirty = "worktree_dirty", exit 4, retryable false;
     /// The base revision does not exist.
     BaseNotFound = "base_not_found", exit 3, retryable false;
+    /// The repository has no commit to begin a run from.
+    NoCommit = "no_commit", exit 4, retryable false;
     /// The worktree is not in the required state, such as on its branch at a descendant of its base.
     WorktreeConflict = "worktree_conflict", exit 4, retryable false;
     /// The worktree has no commit since its base.

@@ -46,9 +46,8 @@ pub(crate) fn tree_refusal_code(refusal: &TreeRefusal) -> ErrorCode {
         TreeRefusal::NoFailedOperation { .. } => ErrorCode::TaskNotReady,
         TreeRefusal::NotSent { .. } | TreeRefusal::WorktreeNotFound { .. } => ErrorCode::AttemptNotFound,
         TreeRefusal::HeldElsewhere { .. } | TreeRefusal::RequestAborted => ErrorCode::StoreBusy,
-        TreeRefusal::NotSupported { .. } | TreeRefusal::ChecksWithoutWorktree { .. } => {
-            ErrorCode::NotSupported
-        }
+        TreeRefusal::NoCommit { .. } => ErrorCode::NoCommit,
+        TreeRefusal::NotSupported { .. } | TreeRefusal::ChecksWithoutWorktree => ErrorCode::NotSupported,
     }
 }
 
@@ -61,11 +60,7 @@ pub(crate) fn tree_refusal_message(refusal: &TreeRefusal) -> String {
 pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
     let hint = match refusal {
         TreeRefusal::BaseNotFound { revision: Some(_) } => "git log --oneline -5".to_owned(),
-        TreeRefusal::BaseNotFound { revision: None } => "git rev-parse HEAD".to_owned(),
-        TreeRefusal::ChecksWithoutWorktree { unborn: Some(repository) } => {
-            let words = ["git", "-C", repository, "commit", "--allow-empty", "--message", "First commit"];
-            shell::join_words(words)
-        }
+        TreeRefusal::NoCommit { repository } => return no_commit_commands(repository).into_iter().next(),
         TreeRefusal::BranchNotFound { .. } => "git branch --list".to_owned(),
         TreeRefusal::WorktreeDirty { thread: Some(thread), .. } => {
             format!("inbox done {thread} --snapshot --result TEXT")
@@ -109,7 +104,9 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
         TreeRefusal::MergeConflict { .. }
         | TreeRefusal::HeldElsewhere { .. }
         | TreeRefusal::RequestAborted
-        | TreeRefusal::ChecksWithoutWorktree { unborn: None }
+        | TreeRefusal::ChecksWithoutWorktree
+        // The run has no worktrees, or is to be created outside any repository.
+        | TreeRefusal::BaseNotFound { revision: None }
         | TreeRefusal::NotSupported { .. } => return None,
         TreeRefusal::BranchMoved { run, .. } | TreeRefusal::NothingToAdopt { run, .. } => {
             format!("orch run repair {run} --restore")
@@ -123,6 +120,16 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
         TreeRefusal::NoFailedOperation { task } => format!("orch why {task}"),
     };
     Some(hint)
+}
+
+/// Returns the command that gives a repository its first commit.
+fn no_commit_commands(repository: &str) -> Vec<String> {
+    let words = ["git", "-C", repository, "commit", "--allow-empty", "--message", "First commit"];
+    vec![shell::join_words(words)]
+}
+
+fn no_commit_details(repository: &str) -> Value {
+    json!({"repository": repository, "next": no_commit_commands(repository)})
 }
 
 /// Returns the commands that repair a run's branch; only a branch that exists can be adopted.
@@ -219,7 +226,7 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
     match refusal {
         TreeRefusal::BaseNotFound { revision } => json!({"revision": revision}),
         TreeRefusal::UnlandedWork { run, parts } => unlanded_details(run, parts),
-        TreeRefusal::ChecksWithoutWorktree { unborn } => json!({"repository": unborn}),
+        TreeRefusal::NoCommit { repository } => no_commit_details(repository),
         TreeRefusal::BranchNotFound { branch } => json!({"branch": branch}),
         TreeRefusal::WorktreeDirty { thread, tree, files, total } => {
             let next = dirty_worktree_commands(refusal, thread.is_some(), tree);
@@ -279,7 +286,9 @@ pub(crate) fn tree_refusal_details(refusal: &TreeRefusal) -> Value {
             json!({"operation": effect.name(), "subject": subject})
         }
         TreeRefusal::NoFailedOperation { task } => json!({"task": task.to_string()}),
-        TreeRefusal::RequestAborted | TreeRefusal::NotSupported { .. } => Value::Null,
+        TreeRefusal::RequestAborted
+        | TreeRefusal::NotSupported { .. }
+        | TreeRefusal::ChecksWithoutWorktree => Value::Null,
     }
 }
 

@@ -22,7 +22,7 @@ use crate::unit_of_work::UnitOfWork;
 use crate::{TaskOverview, lookup, operation};
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
-use orch_workspace::run_location::{GitBase, RunLocation, SharedFolder};
+use orch_workspace::run_location::{GitBase, RunLocation, find_shared_folder};
 
 /// The settings of a new run.
 #[derive(Clone, Debug)]
@@ -54,8 +54,6 @@ pub struct CreatedRun {
     pub run: Run,
     /// How many uncommitted files of the checkout are missing in the base.
     pub dirty: usize,
-    /// Whether it has no worktrees because the repository has no commit.
-    pub is_unborn: bool,
 }
 
 /// A change of a run's state by the lead.
@@ -104,19 +102,15 @@ pub fn create_run(
     if is_new && git_base.is_none() && done_when != DoneWhen::Reported {
         return Err(TreeRefusal::BaseNotFound { revision: None }.into());
     }
-    let shared = match is_new && git_base.is_none() {
-        true => Some(SharedFolder::find(session, &request.folder)?),
-        false => None,
-    };
-    if let Some(shared) = shared.as_ref().filter(|_| !request.rules.verify.is_empty()) {
-        let unborn = shared.unborn_repository().filter(|_| request.place.is_some());
-        return Err(TreeRefusal::ChecksWithoutWorktree { unborn }.into());
+    let shares_folder = is_new && git_base.is_none();
+    if shares_folder && !request.rules.verify.is_empty() {
+        return Err(TreeRefusal::ChecksWithoutWorktree.into());
     }
     let wanted = ResolvedRun {
         request,
         policy: Policy { done_when, ..request.policy.clone() },
         git_base: git_base.as_ref(),
-        folder: shared.as_ref().map(|shared| shared.path.display().to_string()),
+        folder: shares_folder.then(|| find_shared_folder(session, &request.folder).display().to_string()),
         is_new,
     };
     loop {
@@ -133,14 +127,13 @@ pub fn create_run(
                     return Ok(RequestDecision::Pending(id.0));
                 }
                 let run = lookup::load_run(unit.tx, id)?;
-                let is_unborn = shared.as_ref().is_some_and(|shared| shared.is_unborn);
-                Ok(RequestDecision::Complete(CreatedRun { run, dirty: 0, is_unborn }))
+                Ok(RequestDecision::Complete(CreatedRun { run, dirty: 0 }))
             },
             |session, id| {
                 let id = RunId(id);
                 complete_effect(session, EffectKey::of_run(EffectKind::Branch, id))?;
                 let run = session.read(|tx, _| lookup::load_run(tx, id))?;
-                Ok(CreatedRun { run, dirty, is_unborn: false })
+                Ok(CreatedRun { run, dirty })
             },
         );
         match made {

@@ -41,7 +41,7 @@ pub struct GitBase {
 }
 
 impl GitBase {
-    /// Looks at a place; `None` where there is no repository with a commit, and none is needed.
+    /// Looks at a place; `None` where there is no repository, and none is needed.
     pub fn resolve_location(session: &Session, place: &RunLocation) -> Result<Option<Self>, Error> {
         if !place.required && place.base.is_none() && !may_be_in_repository(&place.folder) {
             return Ok(None);
@@ -62,7 +62,10 @@ impl GitBase {
         let revision = place.base.as_deref().unwrap_or("HEAD");
         let base = match repository.resolve_commit(revision) {
             Ok(base) => base,
-            Err(GitError::Unborn) if !place.required && place.base.is_none() => return Ok(None),
+            Err(GitError::Unborn) if place.base.is_none() => {
+                let folder = repository.top_level().unwrap_or_else(|| repository.common_dir());
+                return Err(TreeRefusal::NoCommit { repository: folder.display().to_string() }.into());
+            }
             Err(GitError::Unborn | GitError::NotFound { .. }) => return missing(Some(revision.to_owned())),
             Err(error) => return Err(error.into()),
         };
@@ -135,36 +138,17 @@ impl GitBase {
     }
 }
 
-/// The folder that the workers of a run without worktrees share.
-#[derive(Clone, Debug)]
-pub struct SharedFolder {
-    /// The top of the repository's checkout, or the folder itself outside of any.
-    pub path: PathBuf,
-    /// Whether it is in a repository without a commit.
-    pub is_unborn: bool,
-}
-
-impl SharedFolder {
-    /// Finds the folder for a run that is created in a folder.
-    ///
-    /// # Errors
-    /// Git failed.
-    pub fn find(session: &Session, folder: &Path) -> Result<Self, Error> {
-        let plain = || Self { path: normalized_path(folder), is_unborn: false };
-        if !may_be_in_repository(folder) {
-            return Ok(plain());
-        }
-        let Ok(repository) = session.world().discover_repository(folder) else { return Ok(plain()) };
-        let is_unborn = matches!(repository.resolve_commit("HEAD"), Err(GitError::Unborn));
-        let path = repository.top_level().map_or_else(|| plain().path, Path::to_owned);
-        Ok(Self { path, is_unborn })
+/// Finds the folder that the workers of a run without worktrees share: the top of the repository's checkout, or the
+/// folder itself outside of any.
+#[must_use]
+pub fn find_shared_folder(session: &Session, folder: &Path) -> PathBuf {
+    if may_be_in_repository(folder)
+        && let Ok(repository) = session.world().discover_repository(folder)
+        && let Some(top) = repository.top_level()
+    {
+        return top.to_owned();
     }
-
-    /// Returns the repository that has no commit, if it is in one.
-    #[must_use]
-    pub fn unborn_repository(&self) -> Option<String> {
-        self.is_unborn.then(|| self.path.display().to_string())
-    }
+    normalized_path(folder)
 }
 
 fn has_dot_git(folder: &Path) -> bool {

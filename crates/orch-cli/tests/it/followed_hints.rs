@@ -9,7 +9,7 @@ use crate::test_environment::{CliInvocation, CliOutput, TestEnvironment};
 
 /// What is there at the beginning of a situation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ground {
+enum StartingGround {
     /// A folder outside any repository, with a run `r`.
     Folder,
     /// A repository with one commit and a run `r`.
@@ -22,7 +22,7 @@ enum Ground {
 
 /// What is so after the offered command.
 #[derive(Clone, Copy, Debug)]
-enum Afterwards {
+enum HintEffect {
     /// The refused command works; if another refusal comes first, its hint leads on.
     Works,
     /// The command has shown something: it succeeded.
@@ -31,14 +31,14 @@ enum Afterwards {
     Holds(&'static str),
 }
 
-use Afterwards::{Holds, Shown, Works};
-use Ground::{Folder, Fresh, Repository, Unborn};
+use HintEffect::{Holds, Shown, Works};
+use StartingGround::{Folder, Fresh, Repository, Unborn};
 
 /// A refusal: where it comes from, the refused command, its code, and what its hint claims.
-type Situation = (Ground, &'static str, &'static str, &'static str, Afterwards);
+type HintSituation = (StartingGround, &'static str, &'static str, &'static str, HintEffect);
 
 /// Refusals about tasks, runs and dependencies.
-const OF_PLANNING: &[Situation] = &[
+const OF_PLANNING: &[HintSituation] = &[
     (Folder, "add b --after a", "orch dispatch b --to w", "task_not_ready", Shown),
     (Folder, "", "orch dispatch a", "task_not_ready", Holds("state a dispatched")),
     (Folder, "orch task hold a", "orch dispatch a --to w", "task_not_ready", Works),
@@ -83,8 +83,8 @@ const OF_PLANNING: &[Situation] = &[
     (Folder, "add b --after a", "orch dep add b a", "dependency_exists", Shown),
     (Folder, "add b", "orch dep rm b a", "dependency_not_found", Shown),
     (Folder, "start a; add b", "orch dep add a b", "attempt_live", Works),
-    (Folder, "", "orch run show nobody", "run_not_found", Shown),
-    (Folder, "", "orch task show nobody", "task_not_found", Shown),
+    (Folder, "", "orch run show missing", "run_not_found", Shown),
+    (Folder, "", "orch task show missing", "task_not_found", Shown),
     (Folder, "", "orch task add 'Do it' --key a", "task_exists", Shown),
     (Folder, "", "orch run init 'A goal' --name r", "run_exists", Shown),
     (Folder, "orch run cancel", "orch task add 'Do it' --run r", "run_not_open", Shown),
@@ -92,13 +92,13 @@ const OF_PLANNING: &[Situation] = &[
     (Folder, "start a", "orch run rm r", "attempt_live", Works),
     (Folder, "start a", "orch run rm r --purge --discard-unlanded", "attempt_live", Works),
     (Folder, "orch run init Other --name other", "orch task add 'Do it'", "invalid_argument", Shown),
-    (Folder, "orch run init Other --name other", "orch integrate", "invalid_argument", Shown),
+    (Folder, "orch run init Other --name other", "orch run pause", "invalid_argument", Shown),
     (
         Folder,
         "echo '{\"key\":\"a\",\"title\":\"x\"}' > plan",
         "orch task add --file plan",
         "task_exists",
-        Works,
+        Shown,
     ),
     (
         Folder,
@@ -111,7 +111,7 @@ const OF_PLANNING: &[Situation] = &[
     (Folder, "", "orch events --after e-999", "invalid_argument", Shown),
     (Folder, "", "orch log a", "attempt_not_found", Shown),
     (Folder, "", "orch log a@7", "attempt_not_found", Shown),
-    (Folder, "", "orch profile show nobody", "profile_not_found", Shown),
+    (Folder, "", "orch profile show missing", "profile_not_found", Shown),
     (Folder, "", "orch trust --remove /nowhere", "invalid_argument", Shown),
     (Folder, "", "orch schema nothing", "invalid_argument", Shown),
     (Folder, "", "orch task retry a --operation", "task_not_ready", Shown),
@@ -121,7 +121,7 @@ const OF_PLANNING: &[Situation] = &[
 ];
 
 /// Refusals about threads.
-const OF_MESSAGES: &[Situation] = &[
+const OF_MESSAGES: &[HintSituation] = &[
     (Folder, "", "inbox show th-99", "thread_not_found", Shown),
     (Folder, "start a", "inbox done $T --token wrong --result x", "lease_lost", Shown),
     (Folder, "start a", "inbox claim --thread $T --as other", "already_claimed", Shown),
@@ -145,7 +145,7 @@ const OF_MESSAGES: &[Situation] = &[
     (
         Folder,
         "orch dispatch a --to w; orch run pause",
-        "inbox claim --thread th-1 --as w",
+        "inbox claim --thread th-1 --as w --wait 1ms",
         "inbox_empty",
         Shown,
     ),
@@ -175,7 +175,7 @@ const OF_MESSAGES: &[Situation] = &[
 ];
 
 /// Refusals about worktrees, checks and merges.
-const OF_TREES: &[Situation] = &[
+const OF_TREES: &[HintSituation] = &[
     (
         Repository,
         "start a; touch $W/new",
@@ -210,7 +210,7 @@ const OF_TREES: &[Situation] = &[
     ),
     (
         Repository,
-        "orch run edit --verify false; report a > /dev/null; orch verify a || true",
+        "orch run edit --verify '! test -e work.txt'; report a",
         "orch verify a",
         "check_failed",
         Shown,
@@ -242,7 +242,7 @@ const OF_TREES: &[Situation] = &[
         "git branch taken",
         "orch run init 'A goal' --name other --branch-prefix taken",
         "worktree_conflict",
-        Works,
+        Shown,
     ),
     (Repository, "", "orch drive r --profile nosuch", "invalid_argument", Shown),
     (Unborn, "", "orch run init 'A goal' --name r", "no_commit", Works),
@@ -283,7 +283,7 @@ struct TypingShell {
 }
 
 impl TypingShell {
-    fn on(ground: Ground) -> Self {
+    fn on(ground: StartingGround) -> Self {
         let place = match ground {
             Repository | Fresh => TestEnvironment::with_repository(),
             Unborn => TestEnvironment::with_empty_repository("repo"),
@@ -312,7 +312,7 @@ impl TypingShell {
 
     fn succeeds(&self, line: &str) {
         if !line.is_empty() {
-            let printed = self.type_line(&format!("set -e\n{line}"));
+            let printed = self.type_line(&line.replace("; ", " && "));
             assert_eq!(printed.exit, 0, "{line}: {} {}", printed.stdout, printed.stderr);
         }
     }
@@ -344,7 +344,7 @@ impl TypingShell {
 }
 
 /// Types each command that a refusal offers, each in a situation of its own.
-fn follow_hints(situation: &Situation) -> Result<(), String> {
+fn follow_hints(situation: &HintSituation) -> Result<(), String> {
     let (ground, prepare, refused, code, afterwards) = situation;
     let mut next = 0;
     loop {
@@ -372,8 +372,8 @@ fn follow_hints(situation: &Situation) -> Result<(), String> {
     }
 }
 
-fn follow_all(situations: &[Situation]) {
-    let each = |situation: &Situation| {
+fn follow_all(situations: &[HintSituation]) {
+    let each = |situation: &HintSituation| {
         let caught = std::panic::catch_unwind(|| follow_hints(situation));
         caught.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();

@@ -62,7 +62,7 @@ const PLACEHOLDERS: [(&str, &str); 9] = [
     ("TITLE", "'Another goal'"),
     ("AGENT", "w"),
     ("CMD", "true"),
-    ("PREFIX", "other/"),
+    ("PREFIX", "other"),
     ("TOKEN", "\"$K\""),
     ("RUN", "r"),
     ("TASK", "a"),

@@ -97,7 +97,7 @@ impl AgentShell {
         shell
     }
 
-    /// The same with a run of three tasks.
+    /// A new shell, in whose repository a run has three tasks.
     fn with_tasks() -> Self {
         let shell = Self::new();
         shell.run("orch run init 'A goal' --name r");

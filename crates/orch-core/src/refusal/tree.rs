@@ -140,11 +140,13 @@ pub enum TreeRefusal {
         /// The requested revision; `None` when none was given.
         revision: Option<String>,
     },
-    /// Checks are defined for a run that has no worktrees to run them in.
-    ChecksWithoutWorktree {
-        /// The repository without a commit in which the run would have worktrees if it had one.
-        unborn: Option<String>,
+    /// The repository has no commit to begin a run from.
+    NoCommit {
+        /// The top of its checkout, or its git folder.
+        repository: String,
     },
+    /// Checks are defined for a run that has no worktrees to run them in.
+    ChecksWithoutWorktree,
     /// The branch does not exist.
     BranchNotFound {
         /// The name.
@@ -349,13 +351,8 @@ impl fmt::Display for TreeRefusal {
     }
 }
 
-fn missing_worktrees_sentence(unborn: Option<&str>) -> String {
-    match unborn {
-        Some(repository) => {
-            format!("Checks run in worktrees, and a run has none as long as {repository} has no commit.")
-        }
-        None => "Checks run in worktrees, and this run has none.".to_owned(),
-    }
+fn no_commit_sentence(repository: &str) -> String {
+    format!("Repository {repository} has no commit to begin from.")
 }
 
 /// Returns the message, a full sentence.
@@ -422,7 +419,8 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
             format!("Another process is {} run {run}; try again.", effect_activity(*effect))
         }
         TreeRefusal::RequestAborted => REQUEST_ABORTED.to_owned(),
-        TreeRefusal::ChecksWithoutWorktree { unborn } => missing_worktrees_sentence(unborn.as_deref()),
+        TreeRefusal::NoCommit { repository } => no_commit_sentence(repository),
+        TreeRefusal::ChecksWithoutWorktree => "Checks run in worktrees, and this run has none.".to_owned(),
         TreeRefusal::UnlandedWork { run, parts } => {
             format!("Run {run} has work that has not landed: {}.", list_parts(parts))
         }

@@ -211,7 +211,7 @@ pub fn require_not_cancelled(run: &Run) -> Result<(), Refusal> {
 /// `ChecksWithoutWorktree`: there are checks, and the run has no worktrees.
 pub fn require_checkable(run: &Run, verify: &[String]) -> Result<(), Refusal> {
     match run.ground {
-        None if !verify.is_empty() => Err(TreeRefusal::ChecksWithoutWorktree { unborn: None }.into()),
+        None if !verify.is_empty() => Err(TreeRefusal::ChecksWithoutWorktree.into()),
         _ => Ok(()),
     }
 }

@@ -80,11 +80,10 @@ impl InitRun {
         let prefix = &self.branch_prefix;
         let details = error.view.details.as_ref();
         let branch = details.and_then(|details| details.get("branch")?.as_str()).unwrap_or("/");
-        let concerns_checks = details.is_some_and(|details| details.get("repository").is_some());
         let is_prefix = prefix == branch || prefix.starts_with(&format!("{branch}/"));
         let is_optional = !self.requires_worktrees() && self.base.is_none() && self.worktree_root.is_none();
         let option = match error.code() {
-            ErrorCode::NotSupported if self.no_worktrees || concerns_checks => return error,
+            ErrorCode::NotSupported if self.no_worktrees => return error,
             ErrorCode::WorktreeConflict if is_prefix => "--branch-prefix=PREFIX",
             ErrorCode::NotSupported | ErrorCode::BaseNotFound if is_optional => "--no-worktrees",
             _ => return error,
@@ -126,7 +125,7 @@ impl Request for InitRun {
 impl App<'_> {
     /// Warns of uncommitted files that the run does not begin from, and of rules without an effect.
     pub(in crate::orch) fn warn_about_run(&mut self, created: &CreatedRun) {
-        let CreatedRun { run, dirty, is_unborn } = created;
+        let CreatedRun { run, dirty } = created;
         if *dirty > 0 {
             self.add_warning(format!(
                 "The checkout has {} that {} not committed, and so not in what the run begins from.",
@@ -136,12 +135,6 @@ impl App<'_> {
         }
         if run.ground.is_some() {
             return;
-        }
-        if *is_unborn {
-            let folder = run.folder.as_deref().unwrap_or("the repository");
-            self.add_warning(format!(
-                "The repository has no commit, so the run has no worktrees: its workers share {folder}, and nothing is checked or merged."
-            ));
         }
         let rules = &run.rules;
         if rules.setup.is_some() || !rules.copy.is_empty() || !rules.protect.is_empty() {

@@ -73,14 +73,19 @@ fn checks_that_could_not_run_are_refused_when_they_are_given() {
 fn a_repository_without_a_commit_is_named_and_what_helps() {
     let place = TestEnvironment::with_empty_repository("repo");
     let top = place.repository_path().canonicalize().unwrap();
-    let refused = place.orch(&["run", "init", "A goal", "--verify", "true"]).fails("not_supported");
-    assert_eq!(refused["details"]["repository"], top.to_str().unwrap());
-    assert_eq!(
-        refused["hint"],
-        format!("git -C {} commit --allow-empty --message 'First commit'", top.display())
-    );
-    let begun = place.orch(&["run", "init", "A goal", "--name", "r"]).run().ok_document();
-    let warning = begun["warnings"][0].as_str().unwrap();
-    assert!(warning.starts_with("The repository has no commit, so the run has no worktrees"), "{warning}");
-    assert_eq!(begun["data"]["run"]["folder"], top.to_str().unwrap());
+    let plan =
+        place.write_file("plan.jsonl", "{\"run\":{\"title\":\"A goal\"}}\n{\"key\":\"a\",\"title\":\"x\"}\n");
+    for line in [
+        &["run", "init", "A goal"][..],
+        &["run", "init", "A goal", "--verify", "true"],
+        &["drive", "--plan", plan.to_str().unwrap(), "--profile", "shell"],
+    ] {
+        let refused = place.orch(line).fails("no_commit");
+        assert_eq!(refused["details"]["repository"], top.to_str().unwrap());
+        let hint = format!("git -C {} commit --allow-empty --message 'First commit'", top.display());
+        assert_eq!((&refused["hint"], &refused["details"]["next"][0]), (&hint.clone().into(), &hint.into()));
+    }
+    place.orch(&["run", "init", "A goal", "--no-worktrees", "--verify", "true"]).fails("not_supported");
+    let begun = place.orch(&["run", "init", "A goal", "--name", "r", "--no-worktrees"]).ok();
+    assert_eq!(begun["run"]["folder"], top.to_str().unwrap());
 }

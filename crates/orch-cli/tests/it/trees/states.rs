@@ -32,12 +32,15 @@ impl TestEnvironment {
 #[test]
 fn a_branch_without_a_commit_is_no_base() {
     let place = TestEnvironment::with_empty_repository("repo");
-    let run = place.begin_run("r", &[]);
-    assert_eq!((&run["done_when"], &run["base"]), (&"reported".into(), &Value::Null));
-    for words in [&["--base", "HEAD"][..], &["--done-when", "integrated"], &["--base", "main"]] {
+    for words in [&["--base", "HEAD"][..], &["--base", "main"]] {
         let refused = place.orch(&[&["run", "init", "x"][..], words].concat()).fails("base_not_found");
         assert!(refused["hint"].is_string(), "{refused}");
     }
+    for words in [&[][..], &["--done-when", "integrated"], &["--verify", "true"]] {
+        place.orch(&[&["run", "init", "x"][..], words].concat()).fails("no_commit");
+    }
+    let run = place.begin_run("r", &["--no-worktrees"]);
+    assert_eq!((&run["done_when"], &run["base"]), (&"reported".into(), &Value::Null));
     place.add_task("a", &[]);
     place.complete_task("a", "w");
     assert_eq!(place.task_state("a"), "done");
