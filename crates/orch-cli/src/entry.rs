@@ -78,7 +78,7 @@ fn run_with_arguments<P: CliProgram>(arguments: &[OsString], environment: &dyn V
             let complete = |hint: String| {
                 let hint = add_store_option(hint, store.as_deref());
                 let hint = add_agent_option(hint, P::IDENTITY.program, who.as_ref());
-                add_folder_option(add_token_option(hint, arguments), folder.as_deref())
+                add_folder_option(hint, folder.as_deref())
             };
             error.hint = error.hint.map(&complete);
             for (name, value) in error.details.iter_mut().flatten() {
@@ -293,14 +293,6 @@ fn without_option<'a>(words: Vec<&'a str>, option: &str) -> Vec<&'a str> {
         }
     }
     left
-}
-
-/// Adds the place of the token to a hint for a holder who gave it on the command line: it is not in the environment.
-fn add_token_option(hint: String, arguments: &[OsString]) -> String {
-    let given =
-        |word: &OsString| word.to_str().is_some_and(|word| word == "--token" || word.starts_with("--token="));
-    let needs_token = hint.starts_with("inbox done ") && !hint.contains(" --token");
-    if needs_token && arguments.iter().any(given) { format!("{hint} --token TOKEN") } else { hint }
 }
 
 #[cfg(test)]

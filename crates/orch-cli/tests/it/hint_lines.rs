@@ -57,13 +57,14 @@ fn keep_command(line: &str, found: &mut Vec<String>) {
 }
 
 /// The words that stand for something, each with something that may stand there.
-const PLACEHOLDERS: [(&str, &str); 9] = [
+const PLACEHOLDERS: [(&str, &str); 10] = [
     ("TEXT", "'Some text.'"),
     ("TITLE", "'Another goal'"),
     ("AGENT", "w"),
     ("CMD", "true"),
     ("PREFIX", "other"),
     ("TOKEN", "\"$K\""),
+    ("PROFILE", "shell"),
     ("RUN", "r"),
     ("TASK", "a"),
     ("N", "9"),

@@ -351,6 +351,10 @@ impl fmt::Display for TreeRefusal {
     }
 }
 
+fn unlanded_sentence(run: &Slug, parts: &[UnsavedPart]) -> String {
+    format!("Run {run} has work that has not landed: {}.", list_parts(parts))
+}
+
 fn no_commit_sentence(repository: &str) -> String {
     format!("Repository {repository} has no commit to begin from.")
 }
@@ -421,9 +425,7 @@ fn refusal_sentence(refusal: &TreeRefusal) -> String {
         TreeRefusal::RequestAborted => REQUEST_ABORTED.to_owned(),
         TreeRefusal::NoCommit { repository } => no_commit_sentence(repository),
         TreeRefusal::ChecksWithoutWorktree => "Checks run in worktrees, and this run has none.".to_owned(),
-        TreeRefusal::UnlandedWork { run, parts } => {
-            format!("Run {run} has work that has not landed: {}.", list_parts(parts))
-        }
+        TreeRefusal::UnlandedWork { run, parts } => unlanded_sentence(run, parts),
         TreeRefusal::NotSupported { what } => format!("{what} is not supported."),
     }
 }
