@@ -100,12 +100,20 @@ impl OpenStore {
         let page = PageRequest { limit: 10, after: None };
         let wanted = ReadyRequest { run: None, label: None, page };
         let first = self.time_operation(0, |session| Ok(list_ready_tasks(session, &wanted)?))?;
-        let next = first.items.first().ok_or("nothing is ready")?.task.name.key.clone();
+        let next = first.tasks.items.first().ok_or("nothing is ready")?.task.name.key.clone();
         self.time_operation(1, |session| Ok(status::load_overview(session, None)?))?;
         let middle = TaskSelector { run: None, key: task_key(self.size / 2 + round) };
         self.time_operation(2, |session| Ok(orch_query::task::show_task(session, &middle)?))?;
         let next = TaskSelector { run: None, key: next };
-        self.time_operation(3, |session| Ok(dispatch::dispatch_task(session, None, &lead, &next, None)?))?;
+        self.time_operation(3, |session| {
+            Ok(dispatch::dispatch_task(
+                session,
+                None,
+                &lead,
+                &next,
+                dispatch::DispatchRecipient::agent(None),
+            )?)
+        })?;
         let wanted = ClaimRequest {
             queue: None,
             holder: parse_slug("worker"),

@@ -3,6 +3,7 @@
 use orch_core::attempt as core;
 use orch_core::attempt::AttemptState;
 use orch_core::message as core_message;
+use orch_core::run::CostSource;
 use orch_core::task::ChecksStatus;
 use orch_core::worktree::{self, WorktreeState};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::check::CheckView;
 use crate::event::EventAuthorView;
 use crate::text::none_if_empty;
 use crate::time::UtcTimestamp;
+use crate::usage::{TokensView, UsdAmount};
 use crate::word::WireWord;
 
 /// One try at a task by one worker.
@@ -44,6 +46,12 @@ pub struct AttemptView {
     pub judgement: Option<JudgementView>,
     /// The result that its worker reported.
     pub result: Option<String>,
+    /// Its known cost in US dollars; null where none is known, and in answers other than that of `orch task show`.
+    pub cost_usd: Option<UsdAmount>,
+    /// Where the cost comes from.
+    pub cost_source: WireWord<CostSource>,
+    /// Its known tokens; null where none are known, and in answers other than that of `orch task show`.
+    pub tokens: Option<TokensView>,
     /// When it was created.
     pub created_at: UtcTimestamp,
     /// When it ended.
@@ -176,6 +184,9 @@ impl AttemptView {
             checks_status: attempt.checks.into(),
             judgement: None,
             result: body_of(core_message::MessageKind::Result),
+            cost_usd: None,
+            cost_source: CostSource::Unknown.into(),
+            tokens: None,
             created_at: attempt.created_at.into(),
             ended_at: attempt.ended_at.map(UtcTimestamp::from),
             reason: attempt

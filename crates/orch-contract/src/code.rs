@@ -132,6 +132,8 @@ codes! {
     MergeConflict = "merge_conflict", exit 4, retryable false;
     /// A command or a file operation that the request needs has failed.
     OperationFailed = "operation_failed", exit 4, retryable false;
+    /// A limit of cost cannot hold, because a profile does not tell its cost in time.
+    Unmetered = "unmetered", exit 4, retryable false;
     /// Others moved or deleted the run's branch.
     BranchMoved = "branch_moved", exit 4, retryable false;
     /// The caller has no permission.
@@ -194,6 +196,7 @@ mod tests {
         attempt_live attempt_not_found agent_not_found thread_not_found thread_closed not_claimed already_claimed \
         lease_lost question_open no_question inbox_empty timeout request_conflict request_not_found capacity_reached \
         worktree_dirty base_not_found worktree_conflict no_changes check_failed merge_conflict operation_failed \
+        unmetered \
         branch_moved not_permitted not_supported internal";
 
     #[test]

@@ -334,7 +334,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
         Refusal::TaskNotReady { task, reasons } => {
             return reasons
                 .first()
-                .and_then(|reason| ReasonView::from_reason(reason, task).next)
+                .and_then(|reason| ReasonView::from_reason(reason, task).next_commands().first().cloned())
                 .or_else(|| Some(format!("orch why {task}")));
         }
         Refusal::TaskNotBlocked { task, state } => match state {

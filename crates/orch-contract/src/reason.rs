@@ -4,11 +4,15 @@ use orch_core::cooldown::{CooldownCause, ProfileCooldown};
 use orch_core::id::{CommitHash, Slug, TaskName};
 use orch_core::refusal as core;
 use orch_core::run::PauseReason;
+use orch_core::run::budget::LimitScope;
+use orch_core::run::reserve::BudgetShortage;
+use orch_core::run::usage::DollarAmount;
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
 
 use crate::operation;
 use crate::time::UtcTimestamp;
+use crate::usage::UsdAmount;
 use crate::word::{WireEnum, WireWord};
 
 /// Why a task does not move.
@@ -19,8 +23,25 @@ pub struct ReasonView {
     pub code: WireWord<ReasonCode>,
     /// The message, a full sentence.
     pub message: String,
-    /// The next command to run, if there is one.
-    pub next: Option<String>,
+    /// The next command to run, if there is one; for a budget all commands that help.
+    pub next: Option<NextCommands>,
+    /// For a budget: what is neither spent nor set aside, in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_usd: Option<UsdAmount>,
+    /// For a budget: what has to be set aside for an attempt, in US dollars; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserve_usd: Option<UsdAmount>,
+}
+
+/// The commands that a reason offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum NextCommands {
+    /// One command.
+    One(String),
+    /// Several commands, the most useful first.
+    Several(Vec<String>),
 }
 
 macro_rules! reason_codes {
@@ -62,7 +83,7 @@ reason_codes! {
     BranchMoved = "branch_moved";
     /// The run's limit of live attempts is reached.
     Capacity = "capacity";
-    /// The run's budget is used up.
+    /// A limit of the budget is reached, or too little of it is left.
     Budget = "budget";
     /// Its worker waits for an answer.
     Question = "question";
@@ -129,8 +150,8 @@ impl ReasonView {
             ),
             core::NotReadyReason::Checks { .. }
             | core::NotReadyReason::Merge { .. }
-            | core::NotReadyReason::MergeConflict { .. }
-            | core::NotReadyReason::Budget { .. } => Self::judging_reason(reason, task),
+            | core::NotReadyReason::MergeConflict { .. } => Self::judging_reason(reason, task),
+            core::NotReadyReason::Budget(shortage) => return Self::from_shortage(shortage, &task.run),
             core::NotReadyReason::NoAgent => (
                 ReasonCode::NoAgent,
                 "It has no agent.".to_owned(),
@@ -157,7 +178,62 @@ impl ReasonView {
                 (ReasonCode::Cancelled, format!("Run {run} is cancelled."), None)
             }
         };
-        Self { code: WireWord(code), message, next }
+        Self::new(code, message, next)
+    }
+
+    /// Creates a reason that is not about money.
+    #[must_use]
+    pub fn new(code: ReasonCode, message: String, next: Option<String>) -> Self {
+        let next = next.map(NextCommands::One);
+        Self { code: WireWord(code), message, next, left_usd: None, reserve_usd: None }
+    }
+
+    /// Returns the next commands, the most useful first.
+    #[must_use]
+    pub fn next_commands(&self) -> &[String] {
+        match &self.next {
+            None => &[],
+            Some(NextCommands::One(command)) => std::slice::from_ref(command),
+            Some(NextCommands::Several(commands)) => commands,
+        }
+    }
+
+    /// Describes a limit that is reached, or of which too little is left.
+    fn from_shortage(shortage: &BudgetShortage, run: &Slug) -> Self {
+        let BudgetShortage { limit, left_micros, reserve_micros, is_held } = shortage;
+        let whose = match limit.scope {
+            LimitScope::Run => format!("Run {run}"),
+            LimitScope::Task => "The task".to_owned(),
+            LimitScope::Attempt => "The attempt".to_owned(),
+        };
+        let mut message = format!("{whose} has used {limit}");
+        if limit.is_over() {
+            message.push_str(", which is its limit.");
+        } else if let Some(left) = left_micros {
+            let left = DollarAmount(*left);
+            message.push_str(&match reserve_micros {
+                Some(reserve) => {
+                    format!("; {left} are not set aside, and an attempt needs {}.", DollarAmount(*reserve))
+                }
+                None => format!(
+                    "; {left} are not set aside, and an attempt of unknown cost runs alone until its cost is known."
+                ),
+            });
+        }
+        let mut next = vec![format!("orch run edit {run} {}", limit.option())];
+        if *is_held {
+            next.push(format!("orch wait --for reported,done,failed,lost --run {run}"));
+        }
+        if !limit.is_over() && reserve_micros.is_none() {
+            next.push(format!("orch run edit {run} --attempt-reserve USD"));
+        }
+        Self {
+            code: WireWord(ReasonCode::Budget),
+            message,
+            next: Some(NextCommands::Several(next)),
+            left_usd: left_micros.map(UsdAmount),
+            reserve_usd: reserve_micros.map(UsdAmount),
+        }
     }
 
     /// Describes a merged commit that is no longer on the run's branch.
@@ -238,7 +314,7 @@ impl ReasonView {
         (ReasonCode::DependencyFailed, message, next)
     }
 
-    /// Describes reasons about checks, merges and budgets.
+    /// Describes reasons about checks and merges.
     fn judging_reason(
         reason: &core::NotReadyReason,
         task: &TaskName,
@@ -258,11 +334,6 @@ impl ReasonView {
                 ReasonCode::MergeConflict,
                 format!("Its dependencies have a merge conflict in: {}.", files.join(", ")),
                 Some(format!("orch dep list {task}")),
-            ),
-            core::NotReadyReason::Budget { what } => (
-                ReasonCode::Budget,
-                format!("Budget used up: {what}."),
-                Some(format!("orch run edit {}", task.run)),
             ),
             _ => unreachable!("the caller names these alone"),
         }

@@ -13,6 +13,7 @@ use serde_json::Map;
 use crate::text::none_if_empty;
 use crate::time::UtcTimestamp;
 use crate::tree_error;
+use crate::usage::{TokensView, UsdAmount};
 use crate::word::WireWord;
 
 /// A run with its policy.
@@ -97,7 +98,7 @@ pub struct RunView {
     pub max_wall_ms: Option<i64>,
     /// The limit of cost in US dollars; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_cost: Option<f64>,
+    pub max_cost: Option<UsdAmount>,
     /// The limit of tokens; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<i64>,
@@ -109,16 +110,32 @@ pub struct RunView {
     pub task_max_wall_ms: Option<i64>,
     /// The limit of cost of one task in US dollars; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task_max_cost: Option<f64>,
+    pub task_max_cost: Option<UsdAmount>,
     /// The limit of tokens of one task; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_max_tokens: Option<i64>,
+    /// The limit of wall time of one attempt; null is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_max_wall_ms: Option<i64>,
+    /// The limit of cost of one attempt in US dollars; null is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_max_cost: Option<UsdAmount>,
+    /// The limit of tokens of one attempt; null is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_max_tokens: Option<i64>,
+    /// What is set aside for an attempt when it is dispatched, in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_reserve: Option<UsdAmount>,
     /// Its last landing; absent if it has not landed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landed: Option<RunLandingView>,
     /// The resources that its attempts have used, if limited or known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent: Option<ResourceUsageView>,
+    /// The known cost of its attempts in US dollars; null where none is known.
+    pub cost_usd: Option<UsdAmount>,
+    /// The known tokens of its attempts; null where none are known.
+    pub tokens: Option<TokensView>,
     /// When it was created.
     pub created_at: UtcTimestamp,
     /// When it or one of its tasks last changed.
@@ -141,10 +158,10 @@ pub struct RunBaseView {
 pub struct ResourceUsageView {
     /// The number of attempts.
     pub attempts: i64,
-    /// Their tokens.
-    pub tokens: i64,
-    /// Their cost in US dollars.
-    pub cost: f64,
+    /// The number of their tokens; null where none are known.
+    pub tokens: Option<i64>,
+    /// Their cost in US dollars; null where none is known.
+    pub cost: Option<UsdAmount>,
 }
 
 /// A pause.
@@ -243,15 +260,21 @@ impl RunView {
             trailers: run.rules.trailers,
             run_hooks: run.rules.run_hooks,
             rework: run.rules.rework,
-            max_wall_ms: run.budget.max_wall.map(|span| span.0),
-            max_cost: run.budget.max_cost_micros.map(micros_to_dollars),
-            max_tokens: run.budget.max_tokens,
+            max_wall_ms: run.budget.run.wall.map(|span| span.0),
+            max_cost: run.budget.run.cost_micros.map(UsdAmount),
+            max_tokens: run.budget.run.tokens,
             max_all_attempts: run.budget.max_attempts_all,
-            task_max_wall_ms: run.budget.task_wall.map(|span| span.0),
-            task_max_cost: run.budget.task_cost_micros.map(micros_to_dollars),
-            task_max_tokens: run.budget.task_tokens,
+            task_max_wall_ms: run.budget.task.wall.map(|span| span.0),
+            task_max_cost: run.budget.task.cost_micros.map(UsdAmount),
+            task_max_tokens: run.budget.task.tokens,
+            attempt_max_wall_ms: run.budget.attempt.wall.map(|span| span.0),
+            attempt_max_cost: run.budget.attempt.cost_micros.map(UsdAmount),
+            attempt_max_tokens: run.budget.attempt.tokens,
+            attempt_reserve: run.budget.attempt_reserve_micros.map(UsdAmount),
             landed: RunLandingView::of_run(run),
             spent: usage_view(run),
+            cost_usd: run.spent.cost_micros.map(UsdAmount),
+            tokens: TokensView::of_usage(run.spent),
             created_at: run.created_at.into(),
             updated_at: run.updated_at.into(),
         }
@@ -261,14 +284,12 @@ impl RunView {
 /// Returns the resource usage if a budget is set or something was used.
 fn usage_view(run: &core::Run) -> Option<ResourceUsageView> {
     let core::ResourceUsage { cost_micros, tokens, attempts } = run.spent;
-    let is_told = run.budget != core::Budget::default() || cost_micros > 0 || tokens > 0;
-    is_told.then(|| ResourceUsageView { attempts, tokens, cost: micros_to_dollars(cost_micros) })
-}
-
-/// Converts millionths of a dollar to dollars.
-#[expect(clippy::cast_precision_loss, reason = "budgets are far below what a float holds exactly")]
-fn micros_to_dollars(micros: i64) -> f64 {
-    micros as f64 / 1e6
+    let is_told = run.budget != core::Budget::default() || cost_micros.is_some() || tokens.is_some();
+    is_told.then(|| ResourceUsageView {
+        attempts,
+        tokens: tokens.map(core::TokenUsage::total),
+        cost: cost_micros.map(UsdAmount),
+    })
 }
 
 /// A run as a line of a list.
@@ -328,6 +349,10 @@ pub struct RunHeader {
     pub base_branch: Option<String>,
     /// The limit of live attempts; null is no limit.
     pub max_active: Option<u32>,
+    /// The known cost of its attempts in US dollars; null where none is known.
+    pub cost_usd: Option<UsdAmount>,
+    /// The known tokens of its attempts; null where none are known.
+    pub tokens: Option<TokensView>,
     /// When it or one of its tasks last changed.
     pub updated_at: UtcTimestamp,
 }
@@ -347,6 +372,8 @@ impl RunHeader {
             done_when: run.policy.done_when.into(),
             base_branch: run.ground.as_ref().and_then(|ground| ground.base_branch.clone()),
             max_active: run.policy.max_active,
+            cost_usd: run.spent.cost_micros.map(UsdAmount),
+            tokens: TokensView::of_usage(run.spent),
             updated_at: run.updated_at.into(),
         }
     }

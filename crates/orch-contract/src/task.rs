@@ -1,12 +1,14 @@
 //! Tasks: a summary in lists and responses to changes, complete in `task show` and with `--full`.
 
 use orch_core::id::Slug;
+use orch_core::run::ResourceUsage;
 use orch_core::task as core;
 use orch_core::task::{ChecksStatus, TaskState, TaskText};
 use serde::{Deserialize, Serialize};
 
 use crate::text::none_if_empty;
 use crate::time::UtcTimestamp;
+use crate::usage::{TokensView, UsdAmount};
 use crate::word::WireWord;
 
 /// A summary of a task, for lists and responses to changes.
@@ -92,6 +94,10 @@ pub struct TaskView {
     pub allow_empty: bool,
     /// The limit of failed attempts: its own, else the run's.
     pub max_attempts: u32,
+    /// The known cost of its attempts in US dollars; null where none is known.
+    pub cost_usd: Option<UsdAmount>,
+    /// The known tokens of its attempts; null where none are known.
+    pub tokens: Option<TokensView>,
     /// When it was added.
     pub created_at: UtcTimestamp,
     /// When it last changed.
@@ -119,6 +125,8 @@ pub struct TaskDetails<'a> {
     pub worker: Option<&'a Slug>,
     /// The run's limit of failures.
     pub run_max_attempts: u32,
+    /// What its attempts have used.
+    pub spent: ResourceUsage,
 }
 
 impl TaskView {
@@ -143,6 +151,8 @@ impl TaskView {
             checks: task.checks.into(),
             allow_empty: task.allow_empty,
             max_attempts: task.max_attempts.unwrap_or(around.run_max_attempts),
+            cost_usd: around.spent.cost_micros.map(UsdAmount),
+            tokens: TokensView::of_usage(around.spent),
             created_at: task.created_at.into(),
             updated_at: task.updated_at.into(),
             failures: task.failures,

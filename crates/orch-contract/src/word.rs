@@ -11,7 +11,7 @@ use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
 use orch_core::path_risk::PathRisk;
 use orch_core::run::{
-    BaselineStatus, BranchMovePolicy, DoneWhen, LandingManner, PauseReason, RunOutcome, RunStatus,
+    BaselineStatus, BranchMovePolicy, CostSource, DoneWhen, LandingManner, PauseReason, RunOutcome, RunStatus,
 };
 use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::thread::{ThreadKind, ThreadStatus};
@@ -82,6 +82,7 @@ macro_rules! worded {
 worded! {
     AttemptState as "AttemptState" of AttemptState::ALL;
     BaselineStatus as "Baseline" of BaselineStatus::ALL;
+    CostSource as "CostSource" of CostSource::ALL;
     ChecksStatus as "Checks" of ChecksStatus::ALL;
     CheckIdentity as "CheckIdentity" of CheckIdentity::ALL;
     CheckSource as "CheckSource" of CheckSource::ALL;

@@ -93,8 +93,8 @@ named_enum! {
         Available = "available",
         /// A worker has printed nothing for longer than its profile allows.
         Silent = "silent",
-        /// A run, or one of its tasks, has used most of its budget.
-        Budget = "budget",
+        /// A run, a task or an attempt has used 80 % of a limit.
+        BudgetWarning = "budget_warning",
         /// Checks ran on an attempt's commit, or on the run's base.
         Checked = "checked",
         /// The lead accepted an attempt by hand.

@@ -10,6 +10,7 @@ use crate::attempt::AttemptState;
 use crate::cooldown::ProfileCooldown;
 use crate::id::{AttemptName, CommitHash, EventId, MessageId, Slug, TaskName, ThreadId};
 use crate::operation_failure::FailedOperation;
+use crate::run::reserve::BudgetShortage;
 use crate::run::{PauseReason, RunStatus};
 use crate::task::TaskState;
 use crate::thread::ThreadStatus;
@@ -78,11 +79,8 @@ pub enum NotReadyReason {
     ProfileUnavailable(Box<ProfileCooldown>),
     /// An operation that it needs has failed.
     OperationFailed(Box<FailedOperation>),
-    /// A limit of time, cost or tokens is reached.
-    Budget {
-        /// Which, in words.
-        what: String,
-    },
+    /// A limit of time, cost or tokens is reached, or too little of it is left for another attempt.
+    Budget(BudgetShortage),
     /// It has no agent.
     NoAgent,
     /// Its thread has not been claimed for a while.

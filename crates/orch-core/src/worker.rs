@@ -13,6 +13,8 @@ named_enum! {
         ExitedWithoutReport = "exited_without_report",
         /// It exited with another status or by a signal.
         Failed = "failed",
+        /// It reached a limit of its budget.
+        Budget = "budget",
         /// Its provider failed: quota, network or access.
         Provider = "provider",
         /// It could not be started.
@@ -32,7 +34,12 @@ impl WorkerOutcome {
     pub fn is_forgiven(self) -> bool {
         match self {
             Self::Provider | Self::CouldNotStart | Self::Stopped => true,
-            Self::Reported | Self::ExitedWithoutReport | Self::Failed | Self::Lost | Self::Gone => false,
+            Self::Reported
+            | Self::ExitedWithoutReport
+            | Self::Failed
+            | Self::Budget
+            | Self::Lost
+            | Self::Gone => false,
         }
     }
 }
@@ -68,10 +75,6 @@ pub struct Worker {
     pub silent: bool,
     /// Its current activity, in one line.
     pub activity: Option<String>,
-    /// The tokens that it has used.
-    pub tokens: i64,
-    /// Its cost in millionths of a US dollar.
-    pub cost_micros: i64,
     /// The report to deliver when it has exited.
     pub report: Option<String>,
     /// Its end.

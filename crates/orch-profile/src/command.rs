@@ -3,7 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::limit;
 
@@ -30,11 +31,13 @@ pub enum CommandPlaceholder {
     Inbox,
     /// The path of the program `orch`.
     Orch,
+    /// What the attempt may cost in US dollars; it has no value where no limit applies.
+    BudgetUsd,
 }
 
 impl CommandPlaceholder {
     /// All placeholders.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Worktree,
         Self::Brief,
         Self::BriefFile,
@@ -45,6 +48,7 @@ impl CommandPlaceholder {
         Self::GitCommonDir,
         Self::Inbox,
         Self::Orch,
+        Self::BudgetUsd,
     ];
 
     /// Returns the name between the braces.
@@ -61,6 +65,7 @@ impl CommandPlaceholder {
             Self::GitCommonDir => "git_common_dir",
             Self::Inbox => "inbox",
             Self::Orch => "orch",
+            Self::BudgetUsd => "budget_usd",
         }
     }
 
@@ -181,12 +186,58 @@ impl TryFrom<String> for CommandWord {
     }
 }
 
+/// A part of a command: a word, or a list of words that is left out where one of its placeholders has no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum CommandPart {
+    Word(CommandWord),
+    Optional(Vec<CommandWord>),
+}
+
+impl CommandPart {
+    fn words(&self) -> &[CommandWord] {
+        match self {
+            Self::Word(word) => std::slice::from_ref(word),
+            Self::Optional(words) => words,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for CommandPart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PartVisitor;
+
+        impl<'de> Visitor<'de> for PartVisitor {
+            type Value = CommandPart;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(
+                    "a string, or a list of strings that is left out where a placeholder has no value",
+                )
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<CommandPart, E> {
+                CommandWord::parse(text).map(CommandPart::Word).map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<CommandPart, A::Error> {
+                let mut words = Vec::new();
+                while let Some(word) = entries.next_element()? {
+                    words.push(word);
+                }
+                Ok(CommandPart::Optional(words))
+            }
+        }
+
+        deserializer.deserialize_any(PartVisitor)
+    }
+}
+
 /// A program and its arguments, with placeholders.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Vec<CommandWord>")]
+#[serde(try_from = "Vec<CommandPart>")]
 pub struct CommandLine {
     program: CommandWord,
-    arguments: Vec<CommandWord>,
+    arguments: Vec<CommandPart>,
 }
 
 /// A list of words that does not begin with a program.
@@ -194,13 +245,18 @@ pub struct CommandLine {
 #[error("a command begins with a program, which must not be empty")]
 pub struct CommandLineError;
 
-impl TryFrom<Vec<CommandWord>> for CommandLine {
+impl TryFrom<Vec<CommandPart>> for CommandLine {
     type Error = CommandLineError;
 
-    fn try_from(words: Vec<CommandWord>) -> Result<Self, CommandLineError> {
-        let mut words = words.into_iter();
-        let program = words.next().filter(|word| *word != CommandWord(vec![WordPiece::Text(String::new())]));
-        Ok(Self { program: program.ok_or(CommandLineError)?, arguments: words.collect() })
+    fn try_from(parts: Vec<CommandPart>) -> Result<Self, CommandLineError> {
+        let mut parts = parts.into_iter();
+        let empty = CommandWord(vec![WordPiece::Text(String::new())]);
+        match parts.next() {
+            Some(CommandPart::Word(program)) if program != empty => {
+                Ok(Self { program, arguments: parts.collect() })
+            }
+            Some(CommandPart::Word(_) | CommandPart::Optional(_)) | None => Err(CommandLineError),
+        }
     }
 }
 
@@ -215,7 +271,7 @@ impl CommandLine {
     #[must_use]
     pub fn contains_placeholder(&self, placeholder: CommandPlaceholder) -> bool {
         std::iter::once(&self.program)
-            .chain(&self.arguments)
+            .chain(self.arguments.iter().flat_map(CommandPart::words))
             .any(|word| word.contains_placeholder(placeholder))
     }
 
@@ -227,8 +283,15 @@ impl CommandLine {
         &self,
         launch: &PlaceholderValues<'_>,
     ) -> Result<(OsString, Vec<OsString>), PlaceholderError> {
-        let arguments =
-            self.arguments.iter().map(|word| word.expand_placeholders(launch)).collect::<Result<_, _>>()?;
+        let mut arguments = Vec::new();
+        for part in &self.arguments {
+            let words = part.words().iter().map(|word| word.expand_placeholders(launch));
+            match (part, words.collect::<Result<Vec<OsString>, PlaceholderError>>()) {
+                (_, Ok(words)) => arguments.extend(words),
+                (CommandPart::Optional(_), Err(PlaceholderError::Missing { .. })) => {}
+                (_, Err(error)) => return Err(error),
+            }
+        }
         Ok((self.program.expand_placeholders(launch)?, arguments))
     }
 }
@@ -256,6 +319,8 @@ pub struct PlaceholderValues<'a> {
     pub inbox: &'a Path,
     /// The path of the program `orch`.
     pub orch: &'a Path,
+    /// What the attempt may cost in US dollars, under a limit of cost.
+    pub budget_usd: Option<&'a str>,
 }
 
 impl<'a> PlaceholderValues<'a> {
@@ -272,6 +337,7 @@ impl<'a> PlaceholderValues<'a> {
             CommandPlaceholder::GitCommonDir => self.git_common_dir.ok_or(missing)?.as_os_str(),
             CommandPlaceholder::Inbox => self.inbox.as_os_str(),
             CommandPlaceholder::Orch => self.orch.as_os_str(),
+            CommandPlaceholder::BudgetUsd => OsStr::new(self.budget_usd.ok_or(missing)?),
         })
     }
 }
@@ -309,6 +375,7 @@ mod tests {
             git_common_dir: None,
             inbox: Path::new("/bin/inbox"),
             orch: Path::new("/bin/orch"),
+            budget_usd: None,
         }
     }
 
@@ -328,6 +395,22 @@ mod tests {
                 CommandWord::parse(text).unwrap().expand_placeholders(&placeholder_values("Do {it}."));
             assert_eq!(expanded, Ok(OsString::from(expected)), "{text}");
         }
+    }
+
+    #[test]
+    fn words_of_a_list_are_left_out_without_a_value() {
+        let line: CommandLine =
+            serde_json::from_str(r#"["claude", ["--max-budget-usd", "{budget_usd}"], "-p", ["-x"]]"#)
+                .unwrap();
+        assert!(line.contains_placeholder(CommandPlaceholder::BudgetUsd));
+        let expand = |budget_usd| {
+            let values = PlaceholderValues { budget_usd, ..placeholder_values("") };
+            line.expand_placeholders(&values).unwrap().1
+        };
+        assert_eq!(expand(None), ["-p", "-x"]);
+        assert_eq!(expand(Some("0.50")), ["--max-budget-usd", "0.50", "-p", "-x"]);
+        assert!(serde_json::from_str::<CommandLine>(r#"[["claude"]]"#).is_err());
+        assert!(serde_json::from_str::<CommandLine>(r#"["claude", ["{unknown}"]]"#).is_err());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod exit_meaning;
 pub mod limit;
+mod metering;
 mod one_or_many;
 mod profile;
 mod read;
@@ -33,6 +34,7 @@ pub use events::{
     SessionTotals, TextRule, TokenCounts, TokenRule, UsdMicros,
 };
 pub use exit_meaning::{ClientEnd, ExitMeaning, ExitTable, ProcessExit};
+pub use metering::{CostDeclaration, MeteringMode, TokenPrice};
 pub use profile::{
     BriefDelivery, NudgeRule, Profile, ResponsibleParty, StoreAccess, TemplateSource, session_uuid,
 };

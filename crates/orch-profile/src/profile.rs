@@ -13,6 +13,7 @@ use super::error::ProfileOrigin;
 use super::events::{ClientSummary, EventReader, EventRules, SessionTotals};
 use super::exit_meaning::{ClientEnd, ExitTable, ProcessExit};
 use super::limit;
+use super::metering::{MeteringMode, TokenPrice};
 use super::variables::{self, PassedVariables, VariableSettings};
 
 /// The description of a client. Only `Profile::parse` makes one, so its fields are consistent.
@@ -47,6 +48,12 @@ pub struct Profile {
     pub grace: TimeSpan,
     /// How long the client may print nothing before a warning; `None` for no limit.
     pub silence: Option<TimeSpan>,
+    /// When its usage becomes known.
+    pub metered: MeteringMode,
+    /// Whether it costs nothing.
+    pub is_free: bool,
+    /// The prices by which its cost is computed where it reports none.
+    pub price: Option<TokenPrice>,
     /// How to read the client's output; `None` for plain text.
     pub events: Option<EventRules>,
     /// The meanings of exit statuses.
@@ -143,7 +150,32 @@ impl Profile {
             // A recorded session is one that can be resumed.
             rules.iter_mut().for_each(EventRules::ignore_sessions);
         }
-        EventReader::new(rules, before)
+        EventReader::new(rules, before, self.price)
+    }
+
+    /// Whether the client is told what the attempt may cost.
+    #[must_use]
+    pub fn takes_budget(&self) -> bool {
+        self.command.contains_placeholder(CommandPlaceholder::BudgetUsd)
+    }
+
+    /// Whether its cost is known by some means.
+    #[must_use]
+    pub fn knows_cost(&self) -> bool {
+        self.is_free || knows_cost(self.events.as_ref(), self.price.is_some())
+    }
+
+    /// Whether a limit of cost can hold for its attempts. `has_reserve` tells that the run says what is set aside for each.
+    #[must_use]
+    pub fn holds_cost_limit(&self, has_reserve: bool) -> bool {
+        if self.is_free {
+            return true;
+        }
+        match self.metered {
+            MeteringMode::Live => self.knows_cost(),
+            MeteringMode::AtEnd => has_reserve || self.takes_budget(),
+            MeteringMode::None => false,
+        }
     }
 
     /// Whether a worker that ended without a report can be asked for it.
@@ -158,15 +190,6 @@ impl Profile {
         self.exit.interpret_exit(exit, summary)
     }
 
-    /// Returns when the usage of a worker is known: `at_end`, or `none` where its client does not report it.
-    #[must_use]
-    pub fn metering_word(&self) -> &'static str {
-        match &self.events {
-            Some(events) if events.tokens.is_some() || events.cost.is_some() => "at_end",
-            Some(_) | None => "none",
-        }
-    }
-
     /// The largest part of a spec that a brief may contain, which depends on its delivery.
     #[must_use]
     pub const fn spec_bytes_max(&self) -> usize {
@@ -175,6 +198,11 @@ impl Profile {
             BriefDelivery::Stdin | BriefDelivery::File => usize::MAX,
         }
     }
+}
+
+/// Whether the cost of a client is known by its events, or by its tokens and their price.
+pub(super) fn knows_cost(events: Option<&EventRules>, has_price: bool) -> bool {
+    events.is_some_and(|rules| rules.has_cost_rule() || (has_price && rules.has_token_rule()))
 }
 
 /// Formats random bytes as a version 4 UUID, for use as a session id.

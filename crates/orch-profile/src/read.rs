@@ -17,7 +17,10 @@ use super::error::{FieldProblem, ProfileError, ProfileOrigin};
 use super::events::EventRules;
 use super::exit_meaning::ExitTable;
 use super::limit;
-use super::profile::{BriefDelivery, NudgeRule, Profile, ResponsibleParty, StoreAccess, TemplateSource};
+use super::metering::{CostDeclaration, MeteringMode, TokenPrice};
+use super::profile::{
+    self, BriefDelivery, NudgeRule, Profile, ResponsibleParty, StoreAccess, TemplateSource,
+};
 use super::variables::{PassedVariables, VariableSettings};
 
 /// The fields of a profile file.
@@ -44,6 +47,9 @@ struct ProfileFile {
     set: VariableSettings,
     grace: Option<PositiveSpan>,
     silence: Option<PositiveSpan>,
+    metered: Option<MeteringMode>,
+    cost: Option<CostDeclaration>,
+    price: Option<TokenPrice>,
     events: Option<EventRules>,
     #[serde(default)]
     exit: ExitTable,
@@ -202,6 +208,15 @@ fn build_profile(
         settings: file.set,
         grace: file.grace.map_or(limit::GRACE_DEFAULT, |grace| grace.0),
         silence: file.silence.map(|silence| silence.0),
+        // Without a word about it, events are taken to come while the client works.
+        metered: file.metered.unwrap_or_else(|| {
+            let knows_usage = file.events.as_ref().is_some_and(|rules| {
+                rules.has_token_rule() || profile::knows_cost(Some(rules), file.price.is_some())
+            });
+            if knows_usage { MeteringMode::Live } else { MeteringMode::None }
+        }),
+        is_free: file.cost == Some(CostDeclaration::None),
+        price: file.price,
         events: file.events,
         exit: file.exit,
     })

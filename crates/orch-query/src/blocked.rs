@@ -1,6 +1,6 @@
 //! `orch blocked`: open questions, and tasks that will not proceed by themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use orch_core::attempt::Attempt;
 use orch_core::id::{AttemptId, AttemptName, MessageId, Slug, TaskId, TaskName};
@@ -8,7 +8,8 @@ use orch_core::limit;
 use orch_core::message::Message;
 use orch_core::operation_failure::FailedOperation;
 use orch_core::refusal::NotReadyReason;
-use orch_core::run::{PauseReason, Run};
+use orch_core::run::reserve::BudgetFacts;
+use orch_core::run::{PauseReason, Run, RunStatus};
 use orch_core::task::{Task, TaskState, decide};
 use orch_core::thread::{Thread, ThreadState};
 use orch_core::time::{Time, TimeSpan};
@@ -21,6 +22,7 @@ use crate::failed_operations::{list_believed_operations, list_failed_operations}
 use orch_inbox::missing_message;
 use orch_inbox::page::{offset_cursor, parse_offset};
 use orch_inbox::{Error, Session};
+use orch_scheduler::budget::load_budget_facts;
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::run_branch::notice_branch_moves;
 use orch_scheduler::{lookup, not_ready};
@@ -273,6 +275,9 @@ fn collect_stuck_tasks(
     let off = list_off_branch(tx, run)?;
     all += off.len() as u64;
     found.extend(window.take_from_list(off.clone(), off.len() as u64));
+    let over = list_over_budget(tx, run, now)?;
+    all += over.len() as u64;
+    found.extend(window.take_from_list(over.clone(), over.len() as u64));
     if run.counts.in_state(TaskState::Dispatched) > 0 {
         let total = nonnegative_count(thread::count_queued_for_unseen(tx, run.id)?);
         all += total;
@@ -281,6 +286,27 @@ fn collect_stuck_tasks(
         found.extend(explain_unclaimed_tasks(tx, tasks)?);
     }
     Ok(all)
+}
+
+/// Lists the ready tasks of an open run whose budget allows no further attempt until it is raised.
+fn list_over_budget(tx: &mut Transaction<'_>, run: &Run, now: Time) -> Result<Vec<StuckTask>, Error> {
+    if run.state.status() != RunStatus::Open {
+        return Ok(Vec::new());
+    }
+    let facts = load_budget_facts(tx, run, &BTreeSet::new(), now)?;
+    if facts == BudgetFacts::default() {
+        return Ok(Vec::new());
+    }
+    let mut over = Vec::new();
+    for task in task_table::list_ready(tx, run.id, None, now, limit::LIST_DEFAULT, None)? {
+        // What live attempts hold becomes free when they end.
+        let short = facts.find_shortage(run, &task, task.agent.as_ref(), now);
+        let short = short.filter(|short| !short.is_held && run.counts.active() == 0 || short.limit.is_over());
+        over.extend(
+            short.map(|short| StuckTask { task: task.name, reasons: vec![NotReadyReason::Budget(short)] }),
+        );
+    }
+    Ok(over)
 }
 
 /// Lists the tasks that wait for the repair of the run's branch: their commits fell off it, or wait to be merged into it.

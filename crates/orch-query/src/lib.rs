@@ -23,6 +23,7 @@ pub mod review;
 pub mod status;
 pub mod task;
 pub mod timeline;
+pub mod usage;
 pub mod wait;
 pub mod why;
 pub mod worktree;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use orch_core::id::{AttemptId, AttemptName, RunId, Slug, ThreadId};
-use orch_core::run::{Run, RunStatus};
+use orch_core::run::{ResourceUsage, Run, RunStatus};
 use orch_core::time::TimeSpan;
 use orch_core::worker::Worker;
 use orch_store::Transaction;
 use orch_store::table::supervisor::{self, Supervisor};
-use orch_store::table::{attempt, thread, worker};
+use orch_store::table::{attempt, thread, usage, worker};
 
 use orch_inbox::liveness::{self, WrapperLiveness};
 use orch_inbox::wake::{PollOutcome, wait_until};
@@ -29,6 +29,8 @@ pub struct WorkerProcess {
     pub pid: Option<u32>,
     /// Whether the wrapper runs on this host; `None` for another host.
     pub alive: Option<bool>,
+    /// What its attempt used.
+    pub spent: ResourceUsage,
 }
 
 /// A supervisor with the state of its process.
@@ -90,6 +92,7 @@ pub fn list_workers(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<
         let threads = thread::load_many(tx, &threads)?.into_iter();
         threads.filter_map(|thread| Some((thread.id, thread.head.reference?.attempt))).collect()
     };
+    let used = if threads.is_empty() { Vec::new() } else { usage::list_by_threads(tx, &threads)? };
     let attempts: Vec<AttemptId> = owners.values().copied().collect();
     let mut names: BTreeMap<AttemptId, AttemptName> = BTreeMap::new();
     if !attempts.is_empty() {
@@ -97,6 +100,7 @@ pub fn list_workers(tx: &mut Transaction<'_>, run: Option<RunId>) -> Result<Vec<
         names.extend(attempts.map(|attempt| (attempt.id, attempt.name)));
     }
     let describe = |row: Worker| WorkerProcess {
+        spent: used.iter().find(|(id, _)| *id == row.thread).map(|(_, sum)| sum.spent).unwrap_or_default(),
         attempt: owners.get(&row.thread).and_then(|attempt| names.get(attempt)).cloned(),
         pid: parse_pid(&row.process),
         alive: match liveness::wrapper_liveness(&row) {

@@ -1,7 +1,10 @@
 //! `orch ready`: the tasks that can be dispatched now, by priority, then the longest chain behind them, then age.
 
-use orch_core::id::{Slug, TaskId};
-use orch_core::run::{Run, RunStatus};
+use std::collections::{BTreeMap, BTreeSet};
+
+use orch_core::id::{Slug, TaskId, TaskName};
+use orch_core::run::reserve::BudgetShortage;
+use orch_core::run::{Budget, Run, RunStatus};
 use orch_core::task::{Task, TaskState};
 use orch_core::time::Time;
 use orch_store::Transaction;
@@ -10,6 +13,7 @@ use orch_store::table::task::{self as task_table, ReadyPosition};
 
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Session};
+use orch_scheduler::budget::load_budget_facts;
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::{TaskOverview, lookup};
 
@@ -24,16 +28,22 @@ pub struct ReadyRequest {
     pub page: PageRequest,
 }
 
+/// A page of ready tasks.
+#[derive(Clone, Debug)]
+pub struct ReadyPage {
+    /// The tasks that can be dispatched now.
+    pub tasks: ResultPage<TaskOverview>,
+    /// The tasks of this page that the budget keeps from being dispatched.
+    pub refused: Vec<(TaskName, BudgetShortage)>,
+}
+
 /// Lists the tasks that can be dispatched now.
 ///
 /// Tasks of paused runs, and tasks that wait for a retry delay, are left out.
 ///
 /// # Errors
 /// The run does not exist, or the cursor is invalid.
-pub fn list_ready_tasks(
-    session: &mut Session,
-    request: &ReadyRequest,
-) -> Result<ResultPage<TaskOverview>, Error> {
+pub fn list_ready_tasks(session: &mut Session, request: &ReadyRequest) -> Result<ReadyPage, Error> {
     let after = request.page.after.as_deref().map(parse_ready_cursor).transpose()?;
     read_fresh(session, |tx, now| {
         let mut runs = lookup::find_runs(tx, request.run.as_ref())?;
@@ -48,8 +58,38 @@ pub fn list_ready_tasks(
         let tasks = select_in_order(tx, &runs, label, now, limit.saturating_add(1), after)?;
         let page =
             cut_page(tasks, limit, total, |last| format!("p-{}-{}-{}", last.priority, last.rank, last.id.0));
-        Ok(ResultPage { items: lookup::task_overviews(tx, page.items)?, total, next: page.next })
+        let (affordable, refused) = split_by_budget(tx, &runs, page.items, now)?;
+        let total = page.total - refused.len() as u64;
+        let tasks = ResultPage { items: lookup::task_overviews(tx, affordable)?, total, next: page.next };
+        Ok(ReadyPage { tasks, refused })
     })
+}
+
+/// The tasks that the budget allows, and the others with the reason.
+type TasksByBudget = (Vec<Task>, Vec<(TaskName, BudgetShortage)>);
+
+/// Separates the tasks that the budgets of their runs allow to be dispatched from the others.
+fn split_by_budget(
+    tx: &mut Transaction<'_>,
+    runs: &[Run],
+    tasks: Vec<Task>,
+    now: Time,
+) -> Result<TasksByBudget, Error> {
+    let mut facts = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.budget != Budget::default()) {
+        facts.insert(run.id, (run, load_budget_facts(tx, run, &BTreeSet::new(), now)?));
+    }
+    let (mut affordable, mut refused) = (Vec::new(), Vec::new());
+    for task in tasks {
+        let limited = facts.get(&task.run);
+        let short =
+            limited.and_then(|(run, facts)| facts.find_shortage(run, &task, task.agent.as_ref(), now));
+        match short {
+            Some(short) => refused.push((task.name, short)),
+            None => affordable.push(task),
+        }
+    }
+    Ok((affordable, refused))
 }
 
 /// Parses the position behind which a page begins.

@@ -9,9 +9,11 @@ use orch_core::run::{LandingManner, Run};
 use orch_core::task::TaskState;
 use orch_core::time::Time;
 use orch_store::Transaction;
+use orch_store::table::usage::UsageSum;
 use orch_store::table::{event, worktree};
 use serde_json::Value;
 
+use crate::status::load_profile_usage;
 use orch_inbox::{Error, Session};
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::lookup;
@@ -49,6 +51,8 @@ pub struct RunReport {
     pub advances: BoundedList<BranchAdvance>,
     /// How many worktrees exist.
     pub worktrees: usize,
+    /// What the workers of each profile used.
+    pub profiles: Vec<(Option<Slug>, UsageSum)>,
 }
 
 /// A landing of the run on another branch.
@@ -134,6 +138,7 @@ pub(crate) fn report_on(tx: &mut Transaction<'_>, run: Run) -> Result<RunReport,
         left: tasks.left,
         unchecked: tasks.unchecked,
         worktrees: worktree::list_not_removed(tx, run.id)?.len(),
+        profiles: load_profile_usage(tx, &run)?,
         run,
     })
 }

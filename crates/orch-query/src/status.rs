@@ -7,11 +7,12 @@ use orch_core::id::{AttemptId, MessageId, Slug, TaskId};
 use orch_core::limit;
 use orch_core::message::Message;
 use orch_core::operation_failure::FailedOperation;
-use orch_core::run::{Run, RunStatus};
+use orch_core::run::{ResourceUsage, Run, RunStatus};
 use orch_core::task::{Task, TaskState};
 use orch_core::time::{Time, TimeSpan};
 use orch_store::Transaction;
 use orch_store::table::attempt::AttemptActivity;
+use orch_store::table::usage::{self, UsageSum};
 use orch_store::table::{attempt, message, task as task_table};
 
 use crate::blocked::{OpenQuestions, QuestionSummary, StuckTask};
@@ -38,6 +39,8 @@ pub struct TaskUnderWay {
     pub percent: Option<u8>,
     /// When the lease of its thread expires.
     pub lease_expires_at: Option<Time>,
+    /// What its attempts used.
+    pub spent: ResourceUsage,
 }
 
 /// A failed task.
@@ -68,6 +71,8 @@ pub struct RunOverview {
     pub waiting: Vec<StuckTask>,
     /// Live attempts that conflict with each other.
     pub clashes: Vec<AttemptClash>,
+    /// What the workers of each profile used.
+    pub profiles: Vec<(Option<Slug>, UsageSum)>,
     /// The keys of the longest chain of unfinished tasks, in order; the first 20.
     pub critical_path: Vec<Slug>,
     /// The estimated remaining time, if finished attempts allow an estimate.
@@ -115,7 +120,7 @@ fn collect_overview(
         let path_shown = u32::try_from(limit::CRITICAL_PATH_SHOWN).unwrap_or(u32::MAX);
         let critical = task_table::critical_path(tx, run.id, path_shown)?;
         let candidates = clashes::clash_candidates(tx, &run)?;
-        let tasks = ShownTasks::load(tx, &run)?;
+        let tasks = ShownTasks::load(tx, &run, now)?;
         let open = OpenQuestions::load(tx, &run, limit::STATUS_SHOWN)?;
         let messages = tasks.load_messages(tx, &open)?;
         let StatusLists { active, failed, ready } = tasks.into_lists(tx, ready, &messages)?;
@@ -130,11 +135,23 @@ fn collect_overview(
             stuck: list_stuck(tx, &run)?,
             waiting: list_waiting(tx, &run, now)?,
             clashes: Vec::new(),
+            profiles: load_profile_usage(tx, &run)?,
             now,
             run,
         };
         Ok((status, candidates))
     })
+}
+
+/// Lists what the workers of each profile used, where anything is known of it.
+pub(crate) fn load_profile_usage(
+    tx: &mut Transaction<'_>,
+    run: &Run,
+) -> Result<Vec<(Option<Slug>, UsageSum)>, Error> {
+    match run.spent {
+        ResourceUsage { cost_micros: None, tokens: None, .. } => Ok(Vec::new()),
+        ResourceUsage { .. } => Ok(usage::list_by_profile(tx, run.id)?),
+    }
 }
 
 /// Lists the first operations of a run that are not tried again by themselves.
@@ -168,11 +185,12 @@ struct ShownTasks {
     active: Vec<Task>,
     failed: Vec<Task>,
     activity: HashMap<AttemptId, AttemptActivity>,
+    spent: HashMap<TaskId, ResourceUsage>,
     failed_attempts: HashMap<AttemptId, Attempt>,
 }
 
 impl ShownTasks {
-    fn load(tx: &mut Transaction<'_>, run: &Run) -> Result<Self, Error> {
+    fn load(tx: &mut Transaction<'_>, run: &Run, now: Time) -> Result<Self, Error> {
         let mut states = UNDER_WAY.to_vec();
         states.push(TaskState::Failed);
         states.retain(|state| run.counts.in_state(*state) > 0);
@@ -184,7 +202,11 @@ impl ShownTasks {
             tasks.iter().filter_map(|task| task.attempt).map(|last| last.id).collect()
         };
         let (mut activity, mut failed_attempts) = (HashMap::new(), HashMap::new());
+        let mut spent = HashMap::new();
         if !active.is_empty() {
+            let ids: Vec<TaskId> = active.iter().map(|task| task.id).collect();
+            let used = task_table::list_usage_of_tasks(tx, &ids, now)?.into_iter();
+            spent.extend(used.map(|(task, spent, _)| (task, spent)));
             let found = attempt::load_activity(tx, &attempts_of(&active))?;
             activity.extend(found.into_iter().map(|one| (one.attempt, one)));
         }
@@ -192,7 +214,7 @@ impl ShownTasks {
             let found = attempt::load_many(tx, &attempts_of(&failed))?;
             failed_attempts.extend(found.into_iter().map(|attempt| (attempt.id, attempt)));
         }
-        Ok(Self { active, failed, activity, failed_attempts })
+        Ok(Self { active, failed, activity, spent, failed_attempts })
     }
 
     /// Loads all messages that the status shows.
@@ -217,7 +239,7 @@ impl ShownTasks {
         ready: Vec<Task>,
         messages: &HashMap<MessageId, Message>,
     ) -> Result<StatusLists, Error> {
-        let Self { active, failed, activity, failed_attempts } = self;
+        let Self { active, failed, activity, spent, failed_attempts } = self;
         let (active_count, failed_count) = (active.len(), failed.len());
         let tasks = active.into_iter().chain(failed).chain(ready).collect();
         let mut overviews = lookup::task_overviews(tx, tasks)?;
@@ -227,6 +249,7 @@ impl ShownTasks {
             let activity = activity.get(&shown.task.attempt?.id)?;
             let progress = activity.progress.and_then(|id| messages.get(&id));
             Some(TaskUnderWay {
+                spent: spent.get(&shown.task.id).copied().unwrap_or_default(),
                 shown,
                 since: activity.created_at,
                 progress: progress.map(|message| message.content.body.clone()),

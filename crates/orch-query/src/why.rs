@@ -1,5 +1,7 @@
 //! `orch why`: why a task is in its state, and what would change it.
 
+use std::collections::BTreeSet;
+
 use orch_core::refusal::NotReadyReason;
 use orch_core::run::{PauseReason, Run};
 use orch_core::task::{ChecksStatus, Task, TaskState, decide};
@@ -10,6 +12,7 @@ use orch_store::table::attempt;
 use crate::failed_operations::list_failed_operations_of_task;
 use crate::{blocked, cooldowns};
 use orch_inbox::{Error, Session};
+use orch_scheduler::budget::load_budget_facts;
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::run_branch::notice_branch_moves;
 use orch_scheduler::{TaskOverview, TaskSelector, lookup, not_ready};
@@ -64,6 +67,9 @@ fn collect_reasons(
             if let Some(max) = run.policy.max_active.filter(|_| decide::require_capacity(run).is_err()) {
                 reasons.push(NotReadyReason::Capacity { max });
             }
+            let facts = load_budget_facts(tx, run, &BTreeSet::new(), now)?;
+            let short = facts.find_shortage(run, task, task.agent.as_ref(), now);
+            reasons.extend(short.map(NotReadyReason::Budget));
             // A missing agent matters only if nothing else prevents the dispatch.
             if task.agent.is_none() && reasons.is_empty() {
                 reasons.push(NotReadyReason::NoAgent);

@@ -62,6 +62,26 @@ pub struct DispatchAllRequest {
     pub to: Vec<Slug>,
     /// The most tasks to dispatch.
     pub limit: u32,
+    /// The agents that cost nothing, for which nothing is set aside under a limit of cost.
+    pub free: BTreeSet<Slug>,
+}
+
+/// The recipient of one task.
+#[derive(Clone, Copy, Debug)]
+pub struct DispatchRecipient<'a> {
+    /// The agent; the task's own when not given.
+    pub to: Option<&'a Slug>,
+    /// The agents that cost nothing, for which nothing is set aside under a limit of cost.
+    pub free: &'a BTreeSet<Slug>,
+}
+
+impl<'a> DispatchRecipient<'a> {
+    /// A recipient, where no agent is known to cost nothing.
+    #[must_use]
+    pub fn agent(to: Option<&'a Slug>) -> Self {
+        static NONE: BTreeSet<Slug> = BTreeSet::new();
+        Self { to, free: &NONE }
+    }
 }
 
 /// Dispatches one task. In a run with worktrees, its worktree is created before the response; see [`super::attempt_base`].
@@ -73,7 +93,7 @@ pub fn dispatch_task(
     receipt: Option<&Receipt<'_, DispatchOutcome>>,
     who: &Slug,
     task: &TaskSelector,
-    to: Option<&Slug>,
+    to: DispatchRecipient<'_>,
 ) -> Result<Response<DispatchOutcome>, Error> {
     dispatch_and_prepare(session, receipt, who, task, to, FailedPreparation::EndsAttempt)
 }
@@ -86,9 +106,9 @@ pub fn dispatch_supervised(
     session: &mut Session,
     who: &Slug,
     task: &TaskSelector,
-    to: &Slug,
+    to: DispatchRecipient<'_>,
 ) -> Result<(), Error> {
-    dispatch_and_prepare(session, None, who, task, Some(to), FailedPreparation::StaysPending).map(|_| ())
+    dispatch_and_prepare(session, None, who, task, to, FailedPreparation::StaysPending).map(|_| ())
 }
 
 fn dispatch_and_prepare(
@@ -96,7 +116,7 @@ fn dispatch_and_prepare(
     receipt: Option<&Receipt<'_, DispatchOutcome>>,
     who: &Slug,
     task: &TaskSelector,
-    to: Option<&Slug>,
+    recipient: DispatchRecipient<'_>,
     on_failure: FailedPreparation,
 ) -> Result<Response<DispatchOutcome>, Error> {
     let bases = if session.is_new_request(receipt)? {
@@ -109,10 +129,11 @@ fn dispatch_and_prepare(
         |unit| {
             let run = unit.resolve_run(task.run.as_ref())?;
             let task = lookup::find_task_in_run(unit.tx, &run, &task.key)?;
+            let DispatchRecipient { to, free } = recipient;
             if let Some(id) = find_interrupted_attempt(unit, &task, to)? {
                 return Ok(RequestDecision::Pending(DispatchIntent::interrupted(id)));
             }
-            let mut factory = AttemptFactory::new(&bases, std::slice::from_ref(&task));
+            let mut factory = AttemptFactory::new(&bases, std::slice::from_ref(&task), free);
             let created = factory.create_attempt(unit, &task, to)?;
             factory.record_usage(unit)?;
             Ok(match DispatchIntent::of(created).into_sent() {
@@ -144,9 +165,10 @@ pub fn dispatch_named(
     who: &Slug,
     tasks: &[TaskSelector],
     to: &[Slug],
+    free: BTreeSet<Slug>,
 ) -> Result<Response<DispatchAllOutcome>, Error> {
     let limit = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
-    let request = DispatchAllRequest { run: None, to: to.to_vec(), limit };
+    let request = DispatchAllRequest { run: None, to: to.to_vec(), limit, free };
     dispatch_selected(session, receipt, who, &request, tasks)
 }
 
@@ -301,7 +323,7 @@ fn create_attempts(
     let mut intents = if named.is_empty() { find_interrupted_attempts(unit, request)? } else { Vec::new() };
     let mut agents = AgentLoads::new(unit.tx, &request.to)?;
     let tasks = dispatch_candidates(unit.tx, &runs, request, named, unit.now)?;
-    let mut factory = AttemptFactory::new(bases, &tasks);
+    let mut factory = AttemptFactory::new(bases, &tasks, &request.free);
     let (mut full, mut refused) = (BTreeSet::new(), Vec::new());
     for task in &tasks {
         if intents.len() as u64 >= u64::from(request.limit) {

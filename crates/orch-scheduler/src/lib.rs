@@ -3,6 +3,7 @@
 pub mod ack;
 pub mod answer;
 pub(crate) mod attempt_base;
+pub mod budget;
 pub mod clean;
 pub mod cooldown;
 pub mod dep;

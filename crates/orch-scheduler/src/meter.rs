@@ -79,10 +79,12 @@ pub fn load_meter(session: &mut Session, run: Option<&Slug>) -> Result<RunMeter,
 #[must_use]
 pub fn charged_run(session: &mut Session, named: Option<Slug>, has_default: bool) -> Option<Slug> {
     let found = lookup::take_found_run();
+    let folder = session.store_folder().to_owned();
     let mut find = |name: Option<&Slug>| session.query(|tx| Ok(lookup::find_run(tx, name)?.name)).ok();
     let charged = match named {
         Some(named) if found.as_ref() == Some(&named) => Some(named),
         // The name of a run that does not exist must not become a file.
+        Some(named) if meter_file(&folder, &named).exists() => Some(named),
         Some(named) => find(Some(&named)),
         None if has_default => found.or_else(|| find(None)),
         None => None,

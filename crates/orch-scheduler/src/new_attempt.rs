@@ -1,18 +1,22 @@
 //! Creating attempts: their rows, and either their threads or the effects that prepare their worktrees.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use orch_core::attempt::{Attempt, AttemptText};
 use orch_core::effect::{Effect, PendingEffect};
 use orch_core::event::EventKind;
 use orch_core::id::{AttemptId, AttemptName, RunId, Slug, TaskId};
-use orch_core::run::{ResourceUsage, Run};
+use orch_core::refusal::{NotReadyReason, Refusal};
+use orch_core::run::reserve::BudgetFacts;
+use orch_core::run::{Budget, ResourceUsage, Run};
 use orch_core::task::{ChecksStatus, Task, TaskText, decide};
 use orch_core::thread::{AttemptReference, NewThread, Thread, ThreadKind};
 use orch_core::worktree::{Worktree, free_slot};
 use orch_store::table::{agent, attempt, run as run_table, task as task_table, worktree};
 
 use crate::attempt_base::{AttemptBase, AttemptBases};
+use crate::budget::load_budget_facts;
 use crate::not_ready::explain_refusal;
 use crate::perform::effect_lease::request_effect;
 use crate::perform::prepare::PreparingAttempt;
@@ -64,6 +68,10 @@ pub(crate) struct AttemptFactory<'a> {
     agents: BTreeMap<Slug, bool>,
     /// How many attempts each run has used.
     usage: BTreeMap<RunId, i64>,
+    /// The agents that cost nothing.
+    free: &'a BTreeSet<Slug>,
+    /// What the budget of each run depends on.
+    budgets: BTreeMap<RunId, BudgetFacts>,
     /// The tasks at which attempts will be created, in order.
     upcoming: &'a [Task],
     /// The texts of some of them.
@@ -83,13 +91,15 @@ struct AttemptParts<'a> {
 
 impl<'a> AttemptFactory<'a> {
     /// A factory for attempts with these bases, at some or all of these tasks in order.
-    pub(crate) fn new(bases: &'a AttemptBases, upcoming: &'a [Task]) -> Self {
+    pub(crate) fn new(bases: &'a AttemptBases, upcoming: &'a [Task], free: &'a BTreeSet<Slug>) -> Self {
         Self {
             bases,
             next_id: None,
             slots: None,
             agents: BTreeMap::new(),
             usage: BTreeMap::new(),
+            free,
+            budgets: BTreeMap::new(),
             upcoming,
             texts: BTreeMap::new(),
         }
@@ -107,6 +117,7 @@ impl<'a> AttemptFactory<'a> {
             Err(refusal) => return Err(explain_refusal(unit.tx, task, refusal)?.into()),
             Ok(agent) => agent,
         };
+        self.require_budget(unit, &run, task, &agent)?;
         let base = match &run.ground {
             Some(_) => Some(self.bases.confirm_base(unit.tx, &run, task)?),
             None => None,
@@ -164,6 +175,33 @@ impl<'a> AttemptFactory<'a> {
             (None, None) => unreachable!("an attempt without a base was sent"),
         };
         Ok(NewAttempt { task: after, attempt, agent_seen, delivery })
+    }
+
+    /// Checks that the budget allows another attempt.
+    fn require_budget(
+        &mut self,
+        unit: &mut UnitOfWork<'_, '_>,
+        run: &Run,
+        task: &Task,
+        agent: &Slug,
+    ) -> Result<(), Error> {
+        if run.budget == Budget::default() {
+            return Ok(());
+        }
+        let mut counted = run.clone();
+        counted.spent.attempts += self.usage.get(&run.id).copied().unwrap_or(0);
+        let facts = match self.budgets.entry(run.id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(load_budget_facts(unit.tx, run, self.free, unit.now)?),
+        };
+        match facts.find_shortage(&counted, task, Some(agent), unit.now) {
+            None => facts.reserves.add_live(agent),
+            Some(shortage) => {
+                let reasons = vec![NotReadyReason::Budget(shortage)];
+                return Err(Refusal::TaskNotReady { task: task.name.clone(), reasons }.into());
+            }
+        }
+        Ok(())
     }
 
     /// Counts the created attempts in the usage of their runs.

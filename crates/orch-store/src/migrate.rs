@@ -34,6 +34,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0016.sql"),
     include_str!("../migrations/sqlite/0017.sql"),
     include_str!("../migrations/sqlite/0018.sql"),
+    include_str!("../migrations/sqlite/0019.sql"),
 ];
 
 /// Returns the newest schema version that this program knows.

@@ -170,8 +170,14 @@ impl TestSession {
     /// Dispatches a task.
     pub fn dispatch_task(&mut self, name: &str, to: &str) -> Result<dispatch::DispatchOutcome, Error> {
         let to = parse_slug(to);
-        dispatch::dispatch_task(&mut self.session, None, &self.lead, &task_ref(name), Some(&to))
-            .map(expect_fresh)
+        dispatch::dispatch_task(
+            &mut self.session,
+            None,
+            &self.lead,
+            &task_ref(name),
+            dispatch::DispatchRecipient::agent(Some(&to)),
+        )
+        .map(expect_fresh)
     }
 
     /// Dispatches a task and claims its thread.

@@ -163,8 +163,8 @@ fn stuck_tasks(found: &LeadBrief, measure: BriefSizing) -> Vec<BriefTrouble> {
     let told = |name: &TaskName| found.status.failed.iter().any(|failed| failed.shown.task.name == *name);
     let others = found.stuck.iter().filter(|stuck| !told(&stuck.task)).filter_map(|stuck| {
         let reason = ReasonView::from_reason(stuck.reasons.first()?, &stuck.task);
-        let (task, reason, next) =
-            (stuck.task.to_string(), measure.truncate_text(&reason.message), reason.next);
+        let next = reason.next_commands().first().cloned();
+        let (task, reason) = (stuck.task.to_string(), measure.truncate_text(&reason.message));
         Some(BriefTrouble { task, title: None, reason, next })
     });
     operations.chain(failed).chain(others).take(measure.entries).collect()

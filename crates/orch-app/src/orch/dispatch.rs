@@ -1,17 +1,18 @@
 //! `orch dispatch`: sends ready tasks to agents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use orch_contract::orch::dispatch::{BulkDispatch, DispatchResponse, DispatchedTask, UndispatchedTask};
 use orch_contract::{AttemptView, ErrorView, ReasonView};
 use orch_core::id::{Slug, TaskName};
 use orch_core::refusal::{NotReadyReason, Refusal};
 use orch_inbox::{Error, Response};
+use orch_profile::{BUILT_IN, ProfileReference};
 use orch_query::ready::{ReadyRequest, list_ready_tasks};
 use orch_scheduler::TaskSelector;
 use orch_scheduler::dispatch::{
-    DispatchAllOutcome, DispatchAllRequest, DispatchOutcome, dispatch_all_ready, dispatch_named,
-    dispatch_task,
+    DispatchAllOutcome, DispatchAllRequest, DispatchOutcome, DispatchRecipient, dispatch_all_ready,
+    dispatch_named, dispatch_task,
 };
 use orch_store::page::PageRequest;
 use serde::Serialize;
@@ -60,9 +61,16 @@ impl Request for DispatchTask {
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<DispatchResponse> {
         let mut unseen = BTreeMap::new();
+        let free = app.free_agents(self.to.iter())?;
         let view = |outcome: &DispatchOutcome| DispatchResponse::One(Box::new(dispatched_view(outcome)));
         let mut reply = app.change(key, view, |session, receipt| {
-            let dispatched = dispatch_task(session, receipt, &self.agent, &self.task, self.to.as_ref())?;
+            let dispatched = dispatch_task(
+                session,
+                receipt,
+                &self.agent,
+                &self.task,
+                DispatchRecipient { to: self.to.as_ref(), free: &free },
+            )?;
             if let Response::Fresh(outcome) = &dispatched {
                 unseen = unseen_agents([outcome]);
             }
@@ -81,7 +89,9 @@ impl Request for DispatchAll {
     type View = DispatchResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<DispatchResponse> {
-        let request = DispatchAllRequest { run: self.run.clone(), to: self.to.clone(), limit: self.limit };
+        let free = app.free_agents(&self.to)?;
+        let request =
+            DispatchAllRequest { run: self.run.clone(), to: self.to.clone(), limit: self.limit, free };
         let mut unseen = BTreeMap::new();
         let mut reply = app.change(key, bulk_response, |session, receipt| {
             let dispatched = dispatch_all_ready(session, receipt, &self.agent, &request)?;
@@ -123,9 +133,11 @@ impl Request for DispatchNamed {
     type View = DispatchResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<DispatchResponse> {
+        let free = app.free_agents(&self.to)?;
         let mut unseen = BTreeMap::new();
         let mut reply = app.change(key, bulk_response, |session, receipt| {
-            let dispatched = dispatch_named(session, receipt, &self.agent, &self.tasks, &self.to)?;
+            let dispatched =
+                dispatch_named(session, receipt, &self.agent, &self.tasks, &self.to, free.clone())?;
             if let Response::Fresh(outcome) = &dispatched {
                 unseen = unseen_agents(&outcome.dispatched);
             }
@@ -146,7 +158,7 @@ impl DispatchAll {
     fn warn_of_limit(&self, app: &mut App<'_>) -> Result<(), AppError> {
         let page = PageRequest { limit: 1, after: None };
         let request = ReadyRequest { run: self.run.clone(), label: None, page };
-        let more = list_ready_tasks(app.session()?, &request)?.total;
+        let more = list_ready_tasks(app.session()?, &request)?.tasks.total;
         if more > 0 {
             let limit = self.limit;
             app.add_warning(format!("{limit} were sent, as many as without --limit; {more} more are ready."));
@@ -180,6 +192,22 @@ fn undispatched_view(task: &TaskName, error: &Error) -> UndispatchedTask {
     };
     let ErrorView { code, message, .. } = error_view(error);
     UndispatchedTask { task: task.to_string(), code, message, reasons }
+}
+
+impl App<'_> {
+    /// Returns the agents that cost nothing: the built-in profiles and those of the recipients that say so.
+    fn free_agents<'a>(
+        &mut self,
+        to: impl IntoIterator<Item = &'a Slug>,
+    ) -> Result<BTreeSet<Slug>, AppError> {
+        let registry = self.profile_registry()?;
+        let built_in = BUILT_IN.iter().map(|(name, _)| Slug::from_stored((*name).to_owned()));
+        let mut free: BTreeSet<Slug> = built_in.chain(to.into_iter().cloned()).collect();
+        free.retain(|name| {
+            registry.load_profile(&ProfileReference::Name(name.clone())).is_ok_and(|profile| profile.is_free)
+        });
+        Ok(free)
+    }
 }
 
 /// Returns the agents that were never seen before, each with the first task that it got.

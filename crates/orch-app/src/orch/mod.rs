@@ -36,6 +36,7 @@ pub mod tell;
 pub mod timeline;
 pub mod trust;
 pub mod uninstall;
+pub mod usage;
 pub mod verify;
 mod view;
 pub mod wait;

@@ -105,13 +105,13 @@ fn run_fields(run: &Run) -> Value {
     if rules.run_hooks != defaults.run_hooks {
         fields.set("run_hooks", rules.run_hooks);
     }
-    fields.set("max_wall", budget.max_wall.map(duration));
-    fields.set("max_cost", budget.max_cost_micros.and_then(dollars));
-    fields.set("max_tokens", budget.max_tokens);
     fields.set("max_all_attempts", budget.max_attempts_all);
-    fields.set("task_max_wall", budget.task_wall.map(duration));
-    fields.set("task_max_cost", budget.task_cost_micros.and_then(dollars));
-    fields.set("task_max_tokens", budget.task_tokens);
+    for (prefix, limits) in [("", budget.run), ("task_", budget.task), ("attempt_", budget.attempt)] {
+        fields.set(&format!("{prefix}max_wall"), limits.wall.map(duration));
+        fields.set(&format!("{prefix}max_cost"), limits.cost_micros.and_then(dollars));
+        fields.set(&format!("{prefix}max_tokens"), limits.tokens);
+    }
+    fields.set("attempt_reserve", budget.attempt_reserve_micros.and_then(dollars));
     Value::Object(fields.0)
 }
 

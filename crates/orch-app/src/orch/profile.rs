@@ -146,7 +146,7 @@ fn profile_view(
         program: profile.map(|profile| profile.command.program_text()),
         command_found: profile.and_then(|profile| is_program_found(environment, profile)),
         version: None,
-        metered: profile.map(|profile| profile.metering_word().to_owned()),
+        metered: profile.map(|profile| profile.metered.name().to_owned()),
         resumable: profile.map(|profile| profile.resume.is_some()),
         workers: activity.workers,
         cooldown: activity.cooldown.as_ref().map(CooldownView::from_cooldown),

@@ -31,7 +31,7 @@ impl Request for ListProcesses {
 /// Returns a worker's process as an answer shows it.
 pub(super) fn worker_view(shown: &WorkerProcess) -> WorkerView {
     let attempt = shown.attempt.as_ref().map(ToString::to_string);
-    WorkerView::from_worker(&shown.row, attempt, shown.pid, shown.alive)
+    WorkerView::from_worker(&shown.row, attempt, shown.pid, shown.alive, shown.spent)
 }
 
 fn supervisor_view(shown: &SupervisorProcess) -> SupervisorView {

@@ -1,7 +1,9 @@
 //! `orch ready`: the tasks that can be dispatched.
 
-use orch_contract::orch::task::TaskListResponse;
+use orch_contract::ReasonView;
+use orch_contract::orch::task::{RefusedReadyTask, TaskListResponse};
 use orch_core::id::Slug;
+use orch_core::refusal::NotReadyReason;
 use orch_query::ready::{ReadyRequest, list_ready_tasks};
 use serde::Serialize;
 
@@ -35,6 +37,11 @@ impl Request for ListReadyTasks {
         };
         let session = app.session()?;
         let page = list_ready_tasks(session, &request)?;
-        Ok(Reply::new(task_list_response(session, page, self.full)?))
+        let refused = page.refused.into_iter().map(|(task, shortage)| RefusedReadyTask {
+            reasons: ReasonView::from_reasons(&[NotReadyReason::Budget(shortage)], &task),
+            task: task.to_string(),
+        });
+        let refused = refused.collect();
+        Ok(Reply::new(TaskListResponse { refused, ..task_list_response(session, page.tasks, self.full)? }))
     }
 }

@@ -6,6 +6,7 @@ use orch_contract::orch::run::{OpenRunsResponse, StatusOrRuns};
 use orch_contract::orch::status::{ActiveTask, ClashView, FailedTask, StatusResponse};
 use orch_contract::run::{RunHeader, RunProgress, RunSummary, TaskCountsView};
 use orch_contract::task::slug_texts;
+use orch_contract::{TokensView, UsdAmount};
 use orch_core::id::Slug;
 use orch_core::refusal::Refusal;
 use orch_core::time::TimeSpan;
@@ -18,7 +19,7 @@ use orch_scheduler::run::show_run;
 use orch_store::page::PageRequest;
 use serde::Serialize;
 
-use super::view::{question_view, short_task_view};
+use super::view::{profile_usage_views, question_view, short_task_view};
 use crate::app::App;
 use crate::error::AppError;
 use crate::request::{Answer, Reply, Request, RequestKey};
@@ -181,6 +182,8 @@ fn status_response(status: &RunOverview, driving: &RunDriving) -> StatusResponse
         progress: active.progress.clone(),
         percent: active.percent,
         lease_expires_at: active.lease_expires_at.map(Into::into),
+        cost_usd: active.spent.cost_micros.map(UsdAmount),
+        tokens: TokensView::of_usage(active.spent),
     });
     let failed = status
         .failed
@@ -196,6 +199,7 @@ fn status_response(status: &RunOverview, driving: &RunDriving) -> StatusResponse
         ready: status.ready.iter().map(short_task_view).collect(),
         failed: failed.collect(),
         clashes: status.clashes.iter().map(clash_view).collect(),
+        profiles: profile_usage_views(&status.profiles),
         progress: RunProgress::from_counts(&status.run.counts),
         critical_path: slug_texts(&status.critical_path),
         eta_ms: status.eta.map(|span| span.0),

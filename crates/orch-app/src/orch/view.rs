@@ -6,7 +6,10 @@ use orch_contract::orch::blocked::QuestionView;
 use orch_contract::orch::dependency::DependencyView;
 use orch_contract::orch::task::TaskListResponse;
 use orch_contract::task::TaskDetails;
-use orch_contract::{AttemptView, CheckView, MessageView, TaskOrSummary, TaskSummary, TaskView, ThreadView};
+use orch_contract::{
+    AttemptView, CheckView, MessageView, ProfileUsageView, TaskOrSummary, TaskSummary, TaskView, ThreadView,
+    TokensView, UsdAmount,
+};
 use orch_core::event::{Event, EventKind};
 use orch_core::id::Slug;
 use orch_inbox::{Session, ThreadSummary};
@@ -16,6 +19,7 @@ use orch_scheduler::TaskOverview;
 use orch_scheduler::resolve::ResolvingTask;
 use orch_scheduler::task::DependencyStatus;
 use orch_store::page::ResultPage;
+use orch_store::table::usage::UsageSum;
 
 use crate::error::AppError;
 use crate::naming::parse_task;
@@ -43,6 +47,7 @@ pub(super) fn full_task_view(detail: &TaskDetail) -> TaskView {
         waits_for: &shown.waits_for,
         worker: shown.worker.as_ref(),
         run_max_attempts: detail.max_attempts,
+        spent: detail.spent,
     };
     TaskView::from_task(&shown.task, details)
 }
@@ -55,7 +60,7 @@ pub(super) fn task_list_response(
 ) -> Result<TaskListResponse, AppError> {
     let mut tasks = task_views(&page.items);
     add_long_texts_to_all(session, &mut tasks, full)?;
-    Ok(TaskListResponse { tasks, total: page.total, next: page.next })
+    Ok(TaskListResponse { tasks, refused: Vec::new(), total: page.total, next: page.next })
 }
 
 /// Loads the long texts of a task, when `full` asks for them.
@@ -87,8 +92,19 @@ pub(super) fn attempt_view(shown: &AttemptDetail) -> AttemptView {
         log_tail: shown.log_tail.clone(),
         checks: AttemptChecksView::Runs(shown.checks.iter().map(CheckView::from_check).collect()),
         judgement: shown.judgement.as_ref().map(judgement_view),
+        cost_usd: shown.usage.spent.cost_micros.map(UsdAmount),
+        cost_source: shown.usage.source.into(),
+        tokens: TokensView::of_usage(shown.usage.spent),
         ..view
     }
+}
+
+/// Returns what the workers of each profile used.
+pub(super) fn profile_usage_views(profiles: &[(Option<Slug>, UsageSum)]) -> Vec<ProfileUsageView> {
+    let view = |(profile, sum): &(Option<Slug>, UsageSum)| {
+        ProfileUsageView::from_usage(profile.as_ref().map(Slug::to_string), sum.spent)
+    };
+    profiles.iter().map(view).collect()
 }
 
 fn judgement_view(event: &Event) -> JudgementView {

@@ -3,7 +3,8 @@
 use orch_core::check::{CheckIdentity, FlakyVerdict};
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
-use orch_core::run::{BranchMovePolicy, DoneWhen, RunEdit};
+use orch_core::run::budget::UsageLimits;
+use orch_core::run::{BranchMovePolicy, Budget, DoneWhen, RunEdit};
 use orch_core::time::TimeSpan;
 use serde::Deserialize;
 
@@ -80,6 +81,14 @@ pub(super) struct RunFields {
     task_max_cost: Option<i64>,
     #[serde(deserialize_with = "fields::tokens")]
     task_max_tokens: Option<i64>,
+    #[serde(deserialize_with = "fields::duration")]
+    attempt_max_wall: Option<TimeSpan>,
+    #[serde(deserialize_with = "fields::dollars")]
+    attempt_max_cost: Option<i64>,
+    #[serde(deserialize_with = "fields::tokens")]
+    attempt_max_tokens: Option<i64>,
+    #[serde(deserialize_with = "fields::dollars")]
+    attempt_reserve: Option<i64>,
 }
 
 impl RunFields {
@@ -109,13 +118,21 @@ impl RunFields {
             trailers: self.trailers,
             run_hooks: self.run_hooks,
             rework: self.rework,
-            max_wall: self.max_wall.map(Some),
-            max_cost_micros: self.max_cost.map(Some),
-            max_tokens: self.max_tokens.map(Some),
-            max_attempts_all: self.max_all_attempts.map(Some),
-            task_wall: self.task_max_wall.map(Some),
-            task_cost_micros: self.task_max_cost.map(Some),
-            task_tokens: self.task_max_tokens.map(Some),
+            budget: Budget {
+                run: UsageLimits { wall: self.max_wall, cost_micros: self.max_cost, tokens: self.max_tokens },
+                task: UsageLimits {
+                    wall: self.task_max_wall,
+                    cost_micros: self.task_max_cost,
+                    tokens: self.task_max_tokens,
+                },
+                attempt: UsageLimits {
+                    wall: self.attempt_max_wall,
+                    cost_micros: self.attempt_max_cost,
+                    tokens: self.attempt_max_tokens,
+                },
+                max_attempts_all: self.max_all_attempts,
+                attempt_reserve_micros: self.attempt_reserve,
+            },
         }
     }
 }

@@ -195,7 +195,7 @@ fn faults_of_the_run() {
         "max_tokens":9}}"#;
     let fine = parse_plan(&whole.replace('\n', ""), PlanFormat::JsonLines).unwrap();
     assert_eq!((fine.base.as_deref(), fine.plan.done_when), (Some("main"), Some(DoneWhen::Integrated)));
-    assert_eq!(fine.plan.run.max_cost_micros, Some(Some(2_500_000)));
+    assert_eq!(fine.plan.run.budget.run.cost_micros, Some(2_500_000));
     assert_eq!(fine.plan.run.verify, Some(vec!["make".to_owned()]));
     assert_eq!(fine.run_name, Some(Slug::new("ship").unwrap()));
 }

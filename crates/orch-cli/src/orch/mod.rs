@@ -42,6 +42,7 @@ mod tell;
 mod timeline;
 mod trust;
 mod uninstall;
+mod usage;
 mod verify;
 mod wait;
 mod why;
@@ -126,6 +127,7 @@ enum OrchCommand {
     Brief(brief::BriefArgs),
     Log(log::LogArgs),
     Meter(meter::MeterArgs),
+    Usage(usage::UsageArgs),
     Timeline(timeline::TimelineArgs),
     Agents(agents::AgentsArgs),
     Graph(graph::GraphArgs),
@@ -193,6 +195,7 @@ impl CliProgram for OrchCli {
             OrchCommand::Events(args) => events::run(args, context),
             OrchCommand::Brief(args) => brief::run(args, context),
             OrchCommand::Meter(args) => meter::run(args, context),
+            OrchCommand::Usage(args) => usage::run(args, context),
             OrchCommand::Log(args) => log::run(args, context),
             OrchCommand::Timeline(args) => timeline::run(args, context),
             OrchCommand::Agents(args) => agents::run(args, context),

@@ -22,5 +22,8 @@ pub(super) struct ReportArgs {
 
 pub(super) fn run(args: ReportArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let run = context.app().resolve_run_or(args.named.as_ref())?;
+    if context.is_json_requested() {
+        return context.show(&ReportRun { run });
+    }
     Ok(CommandOutcome::Document(context.app().answer(&ReportRun { run }, None)?.data.document))
 }

@@ -145,7 +145,6 @@ pub(super) const COMMANDS: &[CommandSynonyms] = &[
     command("orch", "workers processes jobs running", "orch ps"),
     command("orch", "who people team agent", "orch agents"),
     command("orch", "usage cost costs stats tokens spend metrics", "orch usage"),
-    command("orch", "usage cost costs stats tokens spend metrics", "orch meter"),
     command("orch", "health diagnose fsck selftest", "orch doctor"),
     command("orch", "guide howto tutorial docs learn onboard instructions skill", "orch prime"),
     command("orch", "completion complete autocomplete", "orch completions"),

@@ -59,7 +59,8 @@ impl StuckTaskView {
     #[must_use]
     pub fn from_reasons(task: &TaskName, reasons: &[NotReadyReason]) -> Self {
         let reasons = ReasonView::from_reasons(reasons, task);
-        let mut next: Vec<String> = reasons.iter().filter_map(|reason| reason.next.clone()).collect();
+        let mut next: Vec<String> =
+            reasons.iter().flat_map(|reason| reason.next_commands().to_vec()).collect();
         next.dedup();
         Self {
             task: Some(task.to_string()),
@@ -77,11 +78,8 @@ impl StuckTaskView {
     #[must_use]
     pub fn from_operation(failed: &FailedOperation) -> Self {
         let next = operation::next_commands(failed);
-        let reason = ReasonView {
-            code: ReasonCode::OperationFailed.into(),
-            message: operation::failure_message(failed),
-            next: next.last().cloned(),
-        };
+        let message = operation::failure_message(failed);
+        let reason = ReasonView::new(ReasonCode::OperationFailed, message, next.last().cloned());
         Self {
             task: failed.attempt.as_ref().map(|attempt| attempt.task.to_string()),
             run: failed.run.to_string(),

@@ -1,12 +1,13 @@
 //! The output of `orch drive` and `orch ps`.
 
+use orch_core::run::ResourceUsage;
 use orch_core::worker as core;
 use orch_core::worker::WorkerOutcome;
 use serde::{Deserialize, Serialize};
 
 use super::status::StatusResponse;
 use crate::run::RunSummary;
-use crate::{EventView, UtcTimestamp, WireWord};
+use crate::{EventView, TokensView, UsdAmount, UtcTimestamp, WireWord};
 
 /// A worker process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,10 +35,10 @@ pub struct WorkerView {
     pub silent: bool,
     /// Its current activity, in one line.
     pub activity: Option<String>,
-    /// The tokens that it has used.
-    pub tokens: i64,
-    /// Its cost in millionths of a US dollar.
-    pub cost_micros: i64,
+    /// The known cost of its attempt in US dollars; null where none is known.
+    pub cost_usd: Option<UsdAmount>,
+    /// The known tokens of its attempt; null where none are known.
+    pub tokens: Option<TokensView>,
     /// The file that holds its output.
     pub log: String,
     /// Its outcome, once it has ended.
@@ -155,6 +156,7 @@ impl WorkerView {
         attempt: Option<String>,
         pid: Option<u32>,
         alive: Option<bool>,
+        spent: ResourceUsage,
     ) -> Self {
         Self {
             thread: row.thread.to_string(),
@@ -168,8 +170,8 @@ impl WorkerView {
             commit_at: row.commit_at.map(UtcTimestamp::from),
             silent: row.silent,
             activity: row.activity.clone(),
-            tokens: row.tokens,
-            cost_micros: row.cost_micros,
+            cost_usd: spent.cost_micros.map(UsdAmount),
+            tokens: TokensView::of_usage(spent),
             log: row.log.clone(),
             outcome: row.end.as_ref().map(|end| end.outcome.into()),
         }

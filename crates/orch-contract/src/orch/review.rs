@@ -1,5 +1,6 @@
 //! The response of `orch review`.
 
+use crate::UsdAmount;
 use orch_core::path_risk::PathRisk;
 use orch_core::run::{LandingManner, RunStatus};
 use orch_core::task::{ChecksStatus, TaskState};
@@ -58,7 +59,7 @@ pub struct ReviewResponse {
     /// Their total number, without cancelled ones.
     pub tasks_total: u64,
     /// What the run cost in US dollars; null where no worker reported it.
-    pub cost_usd: Option<f64>,
+    pub cost_usd: Option<UsdAmount>,
     /// The next commands, the most useful first.
     pub next: Vec<String>,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::blocked::{QuestionView, StuckTaskView};
 use crate::run::{RunHeader, RunProgress, TaskCountsView};
-use crate::{TaskSummary, UtcTimestamp};
+use crate::{ProfileUsageView, TaskSummary, TokensView, UsdAmount, UtcTimestamp};
 
 /// A task with a live attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,10 @@ pub struct ActiveTask {
     pub percent: Option<u8>,
     /// When the lease of its thread expires.
     pub lease_expires_at: Option<UtcTimestamp>,
+    /// The known cost of its attempts in US dollars; null where none is known.
+    pub cost_usd: Option<UsdAmount>,
+    /// The known tokens of its attempts; null where none are known.
+    pub tokens: Option<TokensView>,
 }
 
 /// A failed task.
@@ -70,6 +74,8 @@ pub struct StatusResponse {
     /// Live attempts with conflicting changes; the oldest eight that have commits are
     /// compared.
     pub clashes: Vec<ClashView>,
+    /// What the workers of each profile used, where anything is known of it.
+    pub profiles: Vec<ProfileUsageView>,
     /// Its progress.
     pub progress: RunProgress,
     /// Keys of the longest chain of unfinished tasks, in order.

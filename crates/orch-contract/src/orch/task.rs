@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dependency::DependencyView;
-use crate::{AttemptView, TaskOrSummary, TaskView};
+use crate::{AttemptView, ReasonView, TaskOrSummary, TaskView};
 
 /// A task: the response to a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +30,25 @@ pub struct TaskChangeResponse {
     pub next: Vec<String>,
 }
 
+/// A ready task that the budget keeps from being dispatched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RefusedReadyTask {
+    /// The task, `RUN/KEY`.
+    pub task: String,
+    /// The reasons.
+    pub reasons: Vec<ReasonView>,
+}
+
 /// The response of `orch task list` and `orch ready`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskListResponse {
     /// The tasks of this page, in the command's order.
     pub tasks: Vec<TaskOrSummary>,
+    /// In `orch ready`: tasks of this page that the budget keeps from being dispatched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedReadyTask>,
     /// The length of the whole list.
     pub total: u64,
     /// The cursor of the next page, if there is one.

@@ -10,7 +10,8 @@ use crate::envelope::Envelope;
 use crate::inbox;
 use crate::orch::{
     agents, blocked, clean, cursor, demo, dependency, diff, dispatch, doctor, drive, events, graph,
-    judgement, land, log, meter, plan, reconcile, request, review, run, task, tell, timeline, why, worktree,
+    judgement, land, log, meter, plan, reconcile, report, request, review, run, task, tell, timeline, usage,
+    why, worktree,
 };
 use crate::schema::{DEFINITIONS, SchemaResponse, SchemaSet, own_definitions_mut};
 use crate::store::{DocumentResponse, InitResponse};
@@ -39,7 +40,7 @@ pub fn orch_schemas() -> Map<String, Value> {
         derive_schema::<DocumentResponse>("orch completions"),
         derive_schema::<DocumentResponse>("orch prime"),
         derive_schema::<DocumentResponse>("orch man"),
-        derive_schema::<DocumentResponse>("orch report"),
+        derive_schema::<report::ReportResponse>("orch report"),
         derive_schema::<review::ReviewResponse>("orch review"),
         derive_schema::<demo::DemoLine>("orch demo"),
     ]);
@@ -105,6 +106,7 @@ fn work_schemas() -> Vec<CommandSchema> {
         derive_schema::<run::BriefOrRuns>("orch brief"),
         derive_schema::<log::LogResponse>("orch log"),
         derive_schema::<meter::MeterResponse>("orch meter"),
+        derive_schema::<usage::UsageResponse>("orch usage"),
         derive_schema::<agents::AgentsResponse>("orch agents"),
         derive_schema::<timeline::TimelineResponse>("orch timeline"),
         derive_schema::<land::LandResponse>("orch land"),

@@ -187,14 +187,7 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
     rules.run_hooks = edit.run_hooks.unwrap_or(rules.run_hooks);
     rules.rework = edit.rework.unwrap_or(rules.rework);
     rules.on_branch_move = edit.on_branch_move.unwrap_or(rules.on_branch_move);
-    let budget = &mut changed.budget;
-    budget.max_wall = edit.max_wall.unwrap_or(budget.max_wall);
-    budget.max_cost_micros = edit.max_cost_micros.unwrap_or(budget.max_cost_micros);
-    budget.max_tokens = edit.max_tokens.unwrap_or(budget.max_tokens);
-    budget.max_attempts_all = edit.max_attempts_all.unwrap_or(budget.max_attempts_all);
-    budget.task_wall = edit.task_wall.unwrap_or(budget.task_wall);
-    budget.task_cost_micros = edit.task_cost_micros.unwrap_or(budget.task_cost_micros);
-    budget.task_tokens = edit.task_tokens.unwrap_or(budget.task_tokens);
+    changed.budget = changed.budget.overridden_by(edit.budget);
 }
 
 /// Checks that tasks and dependencies of a run may change.

@@ -112,14 +112,3 @@ impl Default for AttemptRules {
         }
     }
 }
-
-/// The resources that the attempts of a run have used, as far as their profiles report them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ResourceUsage {
-    /// Cost in millionths of a US dollar.
-    pub cost_micros: i64,
-    /// Tokens.
-    pub tokens: i64,
-    /// The number of attempts.
-    pub attempts: i64,
-}

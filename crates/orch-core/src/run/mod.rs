@@ -5,12 +5,15 @@ pub mod budget;
 pub mod decide;
 pub mod git;
 pub mod landing;
+pub mod reserve;
 pub mod state;
+pub mod usage;
 
 pub use budget::Budget;
-pub use git::{AttemptRules, BaselineStatus, BranchMovePolicy, ResourceUsage, RunGit};
+pub use git::{AttemptRules, BaselineStatus, BranchMovePolicy, RunGit};
 pub use landing::{LandingManner, RunLanding};
 pub use state::{PauseReason, RunOutcome, RunPause, RunState, RunStatus};
+pub use usage::{CostSource, ResourceUsage, TokenUsage};
 
 use crate::check::{CheckIdentity, FlakyVerdict};
 use crate::id::{RunId, Slug};
@@ -98,20 +101,8 @@ pub struct RunEdit {
     pub run_hooks: Option<bool>,
     /// How many rejected attempts of a task are continued from now on.
     pub rework: Option<u32>,
-    /// A new limit of wall time; `Some(None)` removes it.
-    pub max_wall: Option<Option<TimeSpan>>,
-    /// A new limit of cost; `Some(None)` removes it.
-    pub max_cost_micros: Option<Option<i64>>,
-    /// A new limit of tokens; `Some(None)` removes it.
-    pub max_tokens: Option<Option<i64>>,
-    /// A new limit of all attempts together; `Some(None)` removes it.
-    pub max_attempts_all: Option<Option<u32>>,
-    /// A new limit of wall time per task; `Some(None)` removes it.
-    pub task_wall: Option<Option<TimeSpan>>,
-    /// A new limit of cost per task; `Some(None)` removes it.
-    pub task_cost_micros: Option<Option<i64>>,
-    /// A new limit of tokens per task; `Some(None)` removes it.
-    pub task_tokens: Option<Option<i64>>,
+    /// New limits; those that are not named stay.
+    pub budget: Budget,
 }
 
 impl RunEdit {

@@ -20,6 +20,7 @@ pub use usage::{CounterScope, SessionTotals, TokenCounts, UsdMicros};
 use self::line_buffer::EventLineBuffer;
 use self::usage::UsageCounter;
 use super::limit;
+use super::metering::TokenPrice;
 
 /// The facts that one line of output reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,10 +56,10 @@ pub struct ClientSummary {
     pub reset: Option<ResetTime>,
     /// The tokens that this start used; `None` when the client did not report them.
     pub tokens: Option<TokenCounts>,
-    /// The costs of this start; `None` when the client did not report them.
+    /// The costs of this start; `None` when they are not known.
     pub cost: Option<UsdMicros>,
-    /// The usage of the whole session, for the next reader of this session.
-    pub totals: SessionTotals,
+    /// Whether the costs were computed from tokens.
+    pub is_cost_computed: bool,
 }
 
 /// Reads the output of one start of a client as it arrives.
@@ -74,9 +75,9 @@ pub struct EventReader {
 impl EventReader {
     /// Creates a reader. `before` is the session's usage in earlier starts.
     #[must_use]
-    pub(super) fn new(rules: Option<EventRules>, before: SessionTotals) -> Self {
-        let summary = ClientSummary { totals: before, ..ClientSummary::default() };
-        Self { rules, lines: EventLineBuffer::new(), usage: UsageCounter::starting_from(before), summary }
+    pub(super) fn new(rules: Option<EventRules>, before: SessionTotals, price: Option<TokenPrice>) -> Self {
+        let usage = UsageCounter::starting_from(before, price);
+        Self { rules, lines: EventLineBuffer::new(), usage, summary: ClientSummary::default() }
     }
 
     /// Appends output, and returns the updates from the lines that it completes.
@@ -139,8 +140,7 @@ fn read_event_line(
     summary.session = update.session.clone().or_else(|| summary.session.take());
     summary.result = update.result.clone().or_else(|| summary.result.take());
     summary.tokens = usage.tokens();
-    summary.cost = usage.cost();
-    summary.totals = usage.totals();
+    (summary.cost, summary.is_cost_computed) = usage.cost();
     Some(update)
 }
 
@@ -167,13 +167,15 @@ fn extract_update(rules: &EventRules, usage: &mut UsageCounter, event: &Value) -
         None => TextRule::find_first(found, event),
         Some(_) => None,
     };
-    let tokens = rules.tokens.as_ref().and_then(|rule| Some((rule.counts, rule.find_tokens(event)?)));
+    let mut token_rules = rules.tokens.iter();
+    let tokens =
+        token_rules.find_map(|rule| Some((rule.counts, rule.find_subject(event), rule.find_tokens(event)?)));
     let cost = rules.cost.as_ref().and_then(|rule| Some((rule.counts, rule.find_cost(event)?)));
     ClientUpdate {
         session: TextRule::find_first(&rules.session, event)
             .filter(|id| id.len() <= limit::SESSION_BYTES_MAX),
         activity: text(&rules.activity).map(|text| to_one_line(&text, limit::ACTIVITY_BYTES)),
-        tokens: tokens.map(|(scope, value)| usage.record_tokens(scope, value)),
+        tokens: tokens.map(|(scope, subject, value)| usage.record_tokens(scope, subject, value)),
         cost: cost.map(|(scope, value)| usage.record_cost(scope, value)),
         result: text(&rules.result).map(|text| truncate_end(text.trim(), limit::RESULT_BYTES)),
         failure,

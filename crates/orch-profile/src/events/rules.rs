@@ -2,6 +2,8 @@
 
 use orch_core::text::to_one_line;
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::super::limit;
@@ -22,11 +24,12 @@ pub struct EventRules {
     #[serde(default)]
     pub(super) result: Vec<TextRule>,
     #[serde(default)]
-    failure: Vec<FailureRule>,
+    pub(super) failure: Vec<FailureRule>,
     #[serde(default)]
-    until: Vec<TextRule>,
-    pub(crate) tokens: Option<TokenRule>,
-    pub(crate) cost: Option<CostRule>,
+    pub(super) until: Vec<TextRule>,
+    #[serde(default, deserialize_with = "deserialize_table_or_tables")]
+    pub(super) tokens: Vec<TokenRule>,
+    pub(super) cost: Option<CostRule>,
 }
 
 /// The format of a client's output.
@@ -37,10 +40,51 @@ enum EventFormat {
     JsonLines,
 }
 
+/// Deserializes one table, or a list of tables.
+fn deserialize_table_or_tables<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<TokenRule>, D::Error> {
+    struct TablesVisitor;
+
+    impl<'de> Visitor<'de> for TablesVisitor {
+        type Value = Vec<TokenRule>;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("a table, or a list of tables")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Vec<TokenRule>, A::Error> {
+            TokenRule::deserialize(MapAccessDeserializer::new(fields)).map(|rule| vec![rule])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<TokenRule>, A::Error> {
+            let mut rules = Vec::new();
+            while let Some(rule) = entries.next_element()? {
+                rules.push(rule);
+            }
+            Ok(rules)
+        }
+    }
+
+    deserializer.deserialize_any(TablesVisitor)
+}
+
 impl EventRules {
     /// Removes the rules for the id of the session.
     pub(crate) fn ignore_sessions(&mut self) {
         self.session.clear();
+    }
+
+    /// Whether events report tokens.
+    #[must_use]
+    pub const fn has_token_rule(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
+    /// Whether events report costs.
+    #[must_use]
+    pub const fn has_cost_rule(&self) -> bool {
+        self.cost.is_some()
     }
 
     /// Whether events report the id of the session.
@@ -99,6 +143,8 @@ pub enum FailureCause {
     Network,
     /// The provider rejected the credentials: a person has to act.
     Access,
+    /// The client reached the budget that it was started with.
+    Budget,
 }
 
 impl FailureCause {
@@ -110,6 +156,7 @@ impl FailureCause {
             Self::Quota => "quota",
             Self::Network => "network",
             Self::Access => "access",
+            Self::Budget => "budget",
         }
     }
 }
@@ -182,6 +229,8 @@ pub struct TokenRule {
     #[serde(default)]
     when: EventCondition,
     pub(super) counts: CounterScope,
+    /// Where an event names its subject; of several events about one subject the last one counts.
+    subject: Option<JsonPath>,
     #[serde(deserialize_with = "deserialize_one_or_many")]
     input: Vec<JsonPath>,
     #[serde(default, deserialize_with = "deserialize_one_or_many")]
@@ -191,6 +240,11 @@ pub struct TokenRule {
 }
 
 impl TokenRule {
+    /// Returns the subject of an event.
+    pub(super) fn find_subject(&self, event: &Value) -> Option<String> {
+        self.subject.as_ref()?.find_text(event)
+    }
+
     /// Returns the tokens that an event reports.
     pub(super) fn find_tokens(&self, event: &Value) -> Option<TokenCounts> {
         if !self.when.matches_event(event) {

@@ -1,6 +1,10 @@
 //! The tokens and costs that a client reports, and how it counts them.
 
+use std::collections::VecDeque;
+
 use serde::Deserialize;
+
+use super::super::metering::TokenPrice;
 
 /// A number of tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +90,7 @@ impl CountedQuantity for UsdMicros {
     }
 }
 
-/// The usage of a session over all starts of the client, kept from one start to the next.
+/// The usage of a session in earlier starts of the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionTotals {
     /// Tokens.
@@ -96,7 +100,7 @@ pub struct SessionTotals {
 }
 
 /// The meter of one quantity.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct QuantityMeter<Q> {
     /// The usage of earlier starts in this session.
     before: Q,
@@ -104,12 +108,24 @@ struct QuantityMeter<Q> {
     run: Option<Q>,
     /// The client counts a new session, so `before` no longer applies.
     is_new_session: bool,
+    /// The latest readings of events that are repeated, each by the key of its subject.
+    repeated: VecDeque<(String, Q)>,
 }
 
+/// How many subjects of repeated events are remembered.
+const REPEATED_MAX: usize = 64;
+
 impl<Q: CountedQuantity> QuantityMeter<Q> {
-    fn record_reading(&mut self, scope: CounterScope, value: Q) -> Q {
+    /// Records a reading. Of an event with a key, a later one with the same key replaces it.
+    fn record_reading(&mut self, scope: CounterScope, key: Option<String>, value: Q) -> Q {
         let run = match scope {
-            CounterScope::Each => self.run.unwrap_or_default().plus(value),
+            CounterScope::Each => {
+                let run = self.run.unwrap_or_default().plus(value);
+                match key.and_then(|key| self.replace_repeated(key, value)) {
+                    Some(earlier) => run.difference_since(earlier).unwrap_or(run),
+                    None => run,
+                }
+            }
             CounterScope::Run => value,
             CounterScope::Session => {
                 let since = value.difference_since(self.before).filter(|_| !self.is_new_session);
@@ -121,45 +137,59 @@ impl<Q: CountedQuantity> QuantityMeter<Q> {
         run
     }
 
-    fn total(&self) -> Q {
-        let run = self.run.unwrap_or_default();
-        if self.is_new_session { run } else { self.before.plus(run) }
+    /// Remembers the reading of a subject; returns the one that it replaces.
+    fn replace_repeated(&mut self, key: String, value: Q) -> Option<Q> {
+        if let Some((_, known)) = self.repeated.iter_mut().find(|(known, _)| *known == key) {
+            return Some(std::mem::replace(known, value));
+        }
+        if self.repeated.len() == REPEATED_MAX {
+            self.repeated.pop_front();
+        }
+        self.repeated.push_back((key, value));
+        None
     }
 }
 
 /// Counts the usage of one start of a client.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct UsageCounter {
     tokens: QuantityMeter<TokenCounts>,
     cost: QuantityMeter<UsdMicros>,
+    price: Option<TokenPrice>,
 }
 
 impl UsageCounter {
-    pub(super) fn starting_from(before: SessionTotals) -> Self {
-        let mut usage = Self::default();
+    pub(super) fn starting_from(before: SessionTotals, price: Option<TokenPrice>) -> Self {
+        let mut usage = Self { price, ..Self::default() };
         usage.tokens.before = before.tokens;
         usage.cost.before = before.cost;
         usage
     }
 
-    pub(super) fn record_tokens(&mut self, scope: CounterScope, value: TokenCounts) -> TokenCounts {
-        self.tokens.record_reading(scope, value)
+    pub(super) fn record_tokens(
+        &mut self,
+        scope: CounterScope,
+        key: Option<String>,
+        value: TokenCounts,
+    ) -> TokenCounts {
+        self.tokens.record_reading(scope, key, value)
     }
 
     pub(super) fn record_cost(&mut self, scope: CounterScope, value: UsdMicros) -> UsdMicros {
-        self.cost.record_reading(scope, value)
+        self.cost.record_reading(scope, None, value)
     }
 
     pub(super) const fn tokens(&self) -> Option<TokenCounts> {
         self.tokens.run
     }
 
-    pub(super) const fn cost(&self) -> Option<UsdMicros> {
-        self.cost.run
-    }
-
-    pub(super) fn totals(&self) -> SessionTotals {
-        SessionTotals { tokens: self.tokens.total(), cost: self.cost.total() }
+    /// Returns the cost that the client reported, else the price of its tokens, and whether it was computed.
+    pub(super) fn cost(&self) -> (Option<UsdMicros>, bool) {
+        match (self.cost.run, self.price, self.tokens.run) {
+            (Some(reported), ..) => (Some(reported), false),
+            (None, Some(price), Some(tokens)) => (Some(price.cost_of(tokens)), true),
+            (None, ..) => (None, false),
+        }
     }
 }
 
@@ -184,21 +214,46 @@ mod tests {
 
     #[test]
     fn readings_are_counted_by_their_scope() {
-        let check = |counts, before, told: &[u64], run, total| {
+        let check = |counts, before, told: &[u64], run: Option<u64>| {
             let mut meter = QuantityMeter { before: UsdMicros(before), ..QuantityMeter::default() };
             for value in told {
-                meter.record_reading(counts, UsdMicros(*value));
+                meter.record_reading(counts, None, UsdMicros(*value));
             }
-            assert_eq!((meter.run, meter.total()), (run, UsdMicros(total)), "{counts:?} {before} {told:?}");
+            assert_eq!(meter.run, run.map(UsdMicros), "{counts:?} {before} {told:?}");
         };
-        let used = |micros| Some(UsdMicros(micros));
-        check(CounterScope::Each, 10, &[1, 2, 3], used(6), 16);
-        check(CounterScope::Run, 10, &[1, 3], used(3), 13);
-        check(CounterScope::Session, 0, &[4, 6], used(6), 6);
-        check(CounterScope::Session, 4, &[6], used(2), 6);
-        check(CounterScope::Session, 4, &[4], used(0), 4);
+        check(CounterScope::Each, 10, &[1, 2, 3], Some(6));
+        check(CounterScope::Run, 10, &[1, 3], Some(3));
+        check(CounterScope::Session, 0, &[4, 6], Some(6));
+        check(CounterScope::Session, 4, &[6], Some(2));
+        check(CounterScope::Session, 4, &[4], Some(0));
         // The client began a new session, so its numbers are the totals.
-        check(CounterScope::Session, 9, &[3, 12], used(12), 12);
-        check(CounterScope::Session, 9, &[], None, 9);
+        check(CounterScope::Session, 9, &[3, 12], Some(12));
+        check(CounterScope::Session, 9, &[], None);
+    }
+
+    #[test]
+    fn a_repeated_event_counts_once() {
+        let mut meter = QuantityMeter::<UsdMicros>::default();
+        let mut read = |key: Option<&str>, value| {
+            meter.record_reading(CounterScope::Each, key.map(str::to_owned), UsdMicros(value)).0
+        };
+        assert_eq!(read(Some("m1"), 5), 5);
+        assert_eq!(read(Some("m2"), 3), 8);
+        // The events of two messages alternate.
+        assert_eq!(read(Some("m1"), 7), 10);
+        assert_eq!(read(Some("m2"), 3), 10);
+        assert_eq!(read(None, 1), 11);
+        assert_eq!(meter.record_reading(CounterScope::Run, None, UsdMicros(4)), UsdMicros(4));
+    }
+
+    #[test]
+    fn tokens_have_a_price_until_the_client_reports_a_cost() {
+        let price = toml::from_str("input = 1\noutput = 2").unwrap();
+        let mut usage = UsageCounter::starting_from(SessionTotals::default(), Some(price));
+        assert_eq!(usage.cost(), (None, false));
+        usage.record_tokens(CounterScope::Run, None, TokenCounts { input: 10, cached_input: 0, output: 5 });
+        assert_eq!(usage.cost(), (Some(UsdMicros(20)), true));
+        usage.record_cost(CounterScope::Run, UsdMicros(17));
+        assert_eq!(usage.cost(), (Some(UsdMicros(17)), false));
     }
 }

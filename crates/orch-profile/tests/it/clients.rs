@@ -70,7 +70,8 @@ fn qwen() {
         )
     };
     let first = read_events(&profile, &[&end(10)]);
-    let mut reader = profile.event_reader(first.totals);
+    let mut reader =
+        profile.event_reader(SessionTotals { tokens: first.tokens.unwrap(), ..SessionTotals::default() });
     reader.feed_output(format!("{}\n", end(30)).as_bytes());
     let tokens = TokenCounts { input: 20, cached_input: 0, output: 0 };
     assert_eq!(reader.current_summary().tokens, Some(tokens));

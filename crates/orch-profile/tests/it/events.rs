@@ -1,14 +1,17 @@
 //! The output of Codex and Claude Code: a run, a resumption, and each kind of failure.
 
 use orch_profile::{
-    ClientEnd, ClientSummary, ClientUpdate, FailureCause, ProcessExit, ProfileReference, ProfileRegistry,
-    ReportedFailure, SessionTotals, TokenCounts, UsdMicros,
+    ClientEnd, ClientSummary, ClientUpdate, FailureCause, MeteringMode, ProcessExit, Profile, ProfileOrigin,
+    ProfileReference, ProfileRegistry, ReportedFailure, SessionTotals, TokenCounts, UsdMicros,
 };
+
+fn load_built_in(name: &str) -> Profile {
+    ProfileRegistry::default().load_profile(&name.parse::<ProfileReference>().unwrap()).unwrap()
+}
 
 /// Reads lines with a built-in profile, in pieces that do not end at the ends of lines.
 fn read_events(profile: &str, before: SessionTotals, lines: &[&str]) -> (Vec<ClientUpdate>, ClientSummary) {
-    let profile =
-        ProfileRegistry::default().load_profile(&profile.parse::<ProfileReference>().unwrap()).unwrap();
+    let profile = load_built_in(profile);
     let mut reader = profile.event_reader(before);
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let updates = text.as_bytes().chunks(7).flat_map(|piece| reader.feed_output(piece)).collect();
@@ -17,8 +20,7 @@ fn read_events(profile: &str, before: SessionTotals, lines: &[&str]) -> (Vec<Cli
 
 fn classify_end(profile: &str, status: i32, lines: &[&str]) -> ClientEnd {
     let (_, summary) = read_events(profile, SessionTotals::default(), lines);
-    let profile =
-        ProfileRegistry::default().load_profile(&profile.parse::<ProfileReference>().unwrap()).unwrap();
+    let profile = load_built_in(profile);
     profile.interpret_exit(ProcessExit::Status(status), &summary)
 }
 
@@ -57,9 +59,8 @@ fn codex_works_and_is_resumed() {
 
     // Its numbers continue those of the session.
     let again = r#"{"type":"turn.completed","usage":{"input_tokens":6000,"cached_input_tokens":1500,"output_tokens":300}}"#;
-    let (_, resumed) = read_events("codex", summary.totals, &[again]);
+    let (_, resumed) = read_events("codex", totals_of(&summary), &[again]);
     assert_eq!(resumed.tokens, Some(TokenCounts { input: 2000, cached_input: 500, output: 100 }));
-    assert_eq!(resumed.totals.tokens.total(), 6300);
 }
 
 #[test]
@@ -140,11 +141,62 @@ fn claude_works_and_is_resumed() {
 
     // Its tokens restart at zero, and its cost is that of the session.
     let again = r#"{"type":"result","subtype":"success","is_error":false,"result":"Resumed.","session_id":"5f0c8a6e-3d5b-4a53-9a51-0d7f3c1b2a90","total_cost_usd":0.030000000000000002,"usage":{"input_tokens":1000,"output_tokens":50}}"#;
-    let (_, resumed) = read_events("claude", summary.totals, &[again]);
+    let (_, resumed) = read_events("claude", totals_of(&summary), &[again]);
     assert_eq!(resumed.tokens, Some(TokenCounts { input: 1000, cached_input: 0, output: 50 }));
     assert_eq!(resumed.cost, Some(UsdMicros(5_000)));
-    assert_eq!(resumed.totals.tokens, TokenCounts { input: 6000, cached_input: 4200, output: 300 });
-    assert_eq!(resumed.totals.cost, UsdMicros(30_000));
+}
+
+/// What a start has used is what the session had used before the next one.
+fn totals_of(summary: &ClientSummary) -> SessionTotals {
+    SessionTotals { tokens: summary.tokens.unwrap_or_default(), cost: summary.cost.unwrap_or_default() }
+}
+
+#[test]
+fn claude_counts_tokens_as_they_come_and_stops_at_its_budget() {
+    let said = |id: &str, output: u64| {
+        format!(
+            r#"{{"type":"assistant","message":{{"id":"{id}","content":[],"usage":{{"input_tokens":10,"cache_read_input_tokens":90,"output_tokens":{output}}}}}}}"#
+        )
+    };
+    // A message with two blocks is told twice.
+    let (one, again, other) = (said("m1", 1), said("m1", 4), said("m2", 2));
+    let lines = [CLAUDE_BEGIN, &one, &again, &other];
+    let (_, summary) = read_events("claude", SessionTotals::default(), &lines);
+    assert_eq!(summary.tokens, Some(TokenCounts { input: 200, cached_input: 180, output: 6 }));
+    assert_eq!(summary.cost, None);
+    let end = r#"{"type":"result","subtype":"error_max_budget_usd","is_error":true,"total_cost_usd":0.5,"usage":{"input_tokens":300,"output_tokens":9}}"#;
+    let lines = [CLAUDE_BEGIN, &one, end];
+    let (_, summary) = read_events("claude", SessionTotals::default(), &lines);
+    assert_eq!(summary.tokens.map(TokenCounts::total), Some(309));
+    assert_eq!(summary.cost, Some(UsdMicros(500_000)));
+    assert!(matches!(
+        classify_end("claude", 1, &lines),
+        ClientEnd::Failed { cause: FailureCause::Budget, .. }
+    ));
+}
+
+#[test]
+fn metering_is_declared_or_follows_from_the_events() {
+    let check = |text: &str, metered: MeteringMode, holds: [bool; 2]| {
+        let text = format!("name = \"x\"\ncommand = [\"x\"]\n{text}");
+        let profile = Profile::parse(&text, ProfileOrigin::BuiltIn).unwrap();
+        assert_eq!(profile.metered, metered, "{text}");
+        assert_eq!([false, true].map(|reserve| profile.holds_cost_limit(reserve)), holds, "{text}");
+    };
+    let cost = "[events]\nformat = \"json-lines\"\n[events.cost]\ncounts = \"each\"\nusd = \"usd\"\n";
+    let tokens = "[events]\nformat = \"json-lines\"\n[events.tokens]\ncounts = \"each\"\ninput = \"i\"\noutput = \"o\"\n";
+    let price = "[price]\ninput = 1\noutput = 2\n";
+    check("", MeteringMode::None, [false, false]);
+    check("cost = \"none\"\n", MeteringMode::None, [true, true]);
+    check(cost, MeteringMode::Live, [true, true]);
+    check(&format!("metered = \"at_end\"\n{cost}"), MeteringMode::AtEnd, [false, true]);
+    check(&format!("metered = \"none\"\n{cost}"), MeteringMode::None, [false, false]);
+    // Tokens alone cost nothing that is known.
+    check(tokens, MeteringMode::Live, [false, false]);
+    check(&format!("{price}{tokens}"), MeteringMode::Live, [true, true]);
+    let built_in = load_built_in;
+    assert!(built_in("claude").holds_cost_limit(false) && built_in("shell").holds_cost_limit(false));
+    assert!(!built_in("codex").holds_cost_limit(false) && built_in("codex").holds_cost_limit(true));
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn placeholder_values<'a>(session: Option<&'a str>) -> PlaceholderValues<'a> {
         git_common_dir: None,
         inbox: Path::new("/bin/inbox"),
         orch: Path::new("/bin/orch"),
+        budget_usd: None,
     }
 }
 
@@ -128,7 +129,7 @@ fn problems_of_commands_have_a_line_and_a_field() {
             4,
             Some("command.1"),
             "`{worktre}` is not a placeholder; those are {worktree} {brief} {brief_file} {session} {store_dir} {relay_dir} \
-             {git_dir} {git_common_dir} {inbox} {orch}, and a brace is written {{ or }}",
+             {git_dir} {git_common_dir} {inbox} {orch} {budget_usd}, and a brace is written {{ or }}",
         ),
         ("name = 'x'\ncommand = ['a']\nresume = ['a']\n", 3, Some("resume"), "`{session}` is missing"),
         (

@@ -3,11 +3,13 @@
 use orch_core::attempt::Attempt;
 use orch_core::check::CheckRun;
 use orch_core::event::Event;
-use orch_core::id::{AttemptId, MessageId, TaskId};
+use orch_core::id::{AttemptId, MessageId, TaskId, ThreadId};
 use orch_core::message::Message;
+use orch_core::run::ResourceUsage;
 use orch_core::task::{Task, TaskText};
 use orch_core::worktree::Worktree;
 use orch_store::Transaction;
+use orch_store::table::usage::{self, UsageSum};
 use orch_store::table::{attempt, check_run, dependency, event, message, task as task_table, worktree};
 
 use orch_inbox::{Error, Session};
@@ -30,6 +32,8 @@ pub struct AttemptDetail {
     pub checks: Vec<CheckRun>,
     /// The event that accepted or rejected it.
     pub judgement: Option<Event>,
+    /// What it used.
+    pub usage: UsageSum,
 }
 
 /// All details of a task.
@@ -47,6 +51,8 @@ pub struct TaskDetail {
     pub dependents: Vec<DependencyStatus>,
     /// Its attempts, newest first; at most 20.
     pub attempts: Vec<AttemptDetail>,
+    /// What all its attempts used.
+    pub spent: ResourceUsage,
 }
 
 /// How many dependencies, and how many dependents, the details show.
@@ -60,7 +66,7 @@ const ATTEMPTS_SHOWN: u32 = 20;
 /// # Errors
 /// The task does not exist.
 pub fn show_task(session: &mut Session, task: &TaskSelector) -> Result<TaskDetail, Error> {
-    read_fresh(session, |tx, _| {
+    read_fresh(session, |tx, now| {
         let task = lookup::find_task(tx, task)?;
         let max_attempts = lookup::load_run(tx, task.run)?.policy.max_attempts;
         let (dependencies, _) = dependency::edges_of_task(tx, task.id, TaskId(0), EDGES_SHOWN)?;
@@ -72,6 +78,10 @@ pub fn show_task(session: &mut Session, task: &TaskSelector) -> Result<TaskDetai
             dependencies: dependencies.into_iter().map(DependencyStatus::by_dependency).collect(),
             dependents: dependents.into_iter().map(DependencyStatus::by_dependent).collect(),
             attempts,
+            spent: match task.attempt {
+                Some(_) => task_table::load_usage(tx, task.id, now)?.0,
+                None => ResourceUsage::default(),
+            },
             shown: lookup::task_overview(tx, task)?,
         })
     })
@@ -89,11 +99,17 @@ fn load_attempt_details(tx: &mut Transaction<'_>, task: &Task) -> Result<Vec<Att
     let mut texts = attempt::load_texts(tx, &ids)?;
     let checks = check_run::list_by_attempts(tx, &ids)?;
     let judgements = event::list_judgements(tx, task.id)?;
+    let threads: Vec<ThreadId> = attempts.iter().filter_map(|attempt| attempt.thread).collect();
+    let used = usage::list_by_threads(tx, &threads)?;
+    let usage_of = |thread: Option<ThreadId>| {
+        used.iter().find(|(id, _)| Some(*id) == thread).map(|(_, sum)| *sum).unwrap_or_default()
+    };
     let detail = |attempt: Attempt| AttemptDetail {
         checks: checks.iter().filter(|check| check.attempt == Some(attempt.id)).cloned().collect(),
         judgement: judgements.iter().find(|event| event.attempt.as_ref() == Some(&attempt.name)).cloned(),
         outcome: messages.iter().find(|message| Some(message.id) == attempt.outcome).cloned(),
         worktree: worktrees.iter().find(|tree| tree.attempt == attempt.id).cloned(),
+        usage: usage_of(attempt.thread),
         log_tail: texts.remove(&attempt.id).and_then(|text| text.log_tail),
         attempt,
     };

@@ -78,8 +78,14 @@ fn a_task_that_is_not_ready_says_why() {
         refusal_reasons(desk.dispatch_task("b", "w")),
         [NotReadyReason::WaitingDependency { on: vec![parse_slug("a")] }]
     );
-    let refused =
-        dispatch::dispatch_task(&mut desk.session, None, &desk.lead, &task_ref("a"), None).map(expect_fresh);
+    let refused = dispatch::dispatch_task(
+        &mut desk.session,
+        None,
+        &desk.lead,
+        &task_ref("a"),
+        dispatch::DispatchRecipient::agent(None),
+    )
+    .map(expect_fresh);
     assert_eq!(refusal_reasons(refused), [NotReadyReason::NoAgent]);
     let held = desk.start_task("a", "w").unwrap();
     let refused = desk.dispatch_task("a", "w").unwrap_err();
@@ -124,8 +130,12 @@ fn dispatching_all_is_by_priority_then_chain_then_age_and_shares_the_work() {
     let mut urgent = new_task("urgent", &[]);
     urgent.priority = 0;
     task::add_task(&mut desk.session, None, &desk.lead, None, &urgent).unwrap();
-    let request =
-        dispatch::DispatchAllRequest { run: None, to: vec![parse_slug("v"), parse_slug("w")], limit: 3 };
+    let request = dispatch::DispatchAllRequest {
+        run: None,
+        to: vec![parse_slug("v"), parse_slug("w")],
+        limit: 3,
+        free: std::collections::BTreeSet::new(),
+    };
     let all =
         expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &request).unwrap());
     let sent: Vec<_> = all
@@ -143,7 +153,12 @@ fn dispatching_all_goes_on_behind_what_it_refuses() {
     let mut own = new_task("c", &[]);
     own.agent = Some(parse_slug("w"));
     task::add_task(&mut desk.session, None, &desk.lead, None, &own).unwrap();
-    let request = dispatch::DispatchAllRequest { run: None, to: Vec::new(), limit: 1 };
+    let request = dispatch::DispatchAllRequest {
+        run: None,
+        to: Vec::new(),
+        limit: 1,
+        free: std::collections::BTreeSet::new(),
+    };
     let all =
         expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &request).unwrap());
     assert_eq!(all.dispatched.len(), 1);
@@ -200,7 +215,12 @@ fn dispatching_all_runs_goes_by_one_order_and_round_those_that_are_full() {
     add("full", "c", 1);
     add("free", "d", 0);
     add("free", "e", 2);
-    let request = dispatch::DispatchAllRequest { run: None, to: vec![parse_slug("w")], limit: 3 };
+    let request = dispatch::DispatchAllRequest {
+        run: None,
+        to: vec![parse_slug("w")],
+        limit: 3,
+        free: std::collections::BTreeSet::new(),
+    };
     let all =
         expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &request).unwrap());
     let sent: Vec<_> = all.dispatched.iter().map(|one| one.task.task.name.to_string()).collect();

@@ -15,8 +15,9 @@ use orch_scheduler::plan;
 use orch_testkit::TestSession;
 use orch_testkit::test_session::{new_task, parse_slug, task_ref, whole_page};
 
-/// Tables and indexes with few rows, which may be scanned: open runs, dirty threads, claimed threads, agents, the clock, delays.
-const SHORT: [&str; 7] = [
+/// Tables and indexes with few rows, which may be scanned: open runs, dirty threads, claimed threads, agents, the clock, delays,
+/// operations that are still to be performed.
+const SHORT: [&str; 8] = [
     "run_unfinished",
     "thread_news",
     "thread_held",
@@ -24,6 +25,7 @@ const SHORT: [&str; 7] = [
     "store_clock",
     "task_backoff",
     "profile_cooldown",
+    "effect",
 ];
 
 /// Returns whether a step of a plan scans something that grows with the store.

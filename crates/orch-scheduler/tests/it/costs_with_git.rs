@@ -139,7 +139,12 @@ fn dispatching_all_costs_a_constant_and_a_few_statements_per_task() {
     for count in [10, 20] {
         let mut desk = TestSession::with_tasks(&keys[..count]);
         let lead = desk.lead.clone();
-        let request = dispatch::DispatchAllRequest { run: None, to: vec![parse_slug("w")], limit: 100 };
+        let request = dispatch::DispatchAllRequest {
+            run: None,
+            to: vec![parse_slug("w")],
+            limit: 100,
+            free: std::collections::BTreeSet::new(),
+        };
         let before = desk.session.statement_counts();
         let done = dispatch::dispatch_all_ready(&mut desk.session, None, &lead, &request).unwrap();
         assert_eq!(expect_fresh(done).dispatched.len(), count);

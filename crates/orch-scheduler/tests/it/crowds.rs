@@ -53,7 +53,12 @@ fn eight_workers_on_one_queue_do_each_work_once() {
     desk.make_run("r", orch_testkit::test_session::default_policy()).unwrap();
     let keys: Vec<String> = (0..WORKS).map(|number| format!("k{number}")).collect();
     desk.add_tasks("r", &keys.iter().map(String::as_str).collect::<Vec<_>>());
-    let all = dispatch::DispatchAllRequest { run: None, to: vec![parse_slug("crew")], limit: 10_000 };
+    let all = dispatch::DispatchAllRequest {
+        run: None,
+        to: vec![parse_slug("crew")],
+        limit: 10_000,
+        free: BTreeSet::new(),
+    };
     let sent = expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &all).unwrap());
     assert_eq!(sent.dispatched.len(), WORKS);
 
@@ -88,7 +93,12 @@ fn two_leads_dispatch_each_task_once() {
         let lead = |name: &'static str| {
             let place = &place;
             scope.spawn(move || {
-                let all = dispatch::DispatchAllRequest { run: None, to: vec![parse_slug("w")], limit: 8 };
+                let all = dispatch::DispatchAllRequest {
+                    run: None,
+                    to: vec![parse_slug("w")],
+                    limit: 8,
+                    free: BTreeSet::new(),
+                };
                 let sent = expect_fresh(
                     dispatch::dispatch_all_ready(&mut place.open_session(), None, &parse_slug(name), &all)
                         .unwrap(),

@@ -75,7 +75,7 @@ fn every_look_sees_a_report_that_nobody_has_looked_at() {
         }),
         ("ready", |session| {
             let wanted = ready::ReadyRequest { run: None, label: None, page: whole_page() };
-            ready::list_ready_tasks(session, &wanted).unwrap().items[0].task.state.name().to_owned()
+            ready::list_ready_tasks(session, &wanted).unwrap().tasks.items[0].task.state.name().to_owned()
         }),
         ("status", |session| {
             status::load_overview(session, None).unwrap().ready[0].task.state.name().to_owned()

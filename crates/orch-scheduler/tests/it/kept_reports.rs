@@ -29,8 +29,6 @@ fn record_orphan(desk: &mut TestSession, held: &HolderCredentials, report: Optio
         commit_at: None,
         silent: false,
         activity: None,
-        tokens: 0,
-        cost_micros: 0,
         report: report.map(str::to_owned),
         end: None,
     };

@@ -87,7 +87,12 @@ fn the_critical_path_begins_at_the_longest_chain_however_much_is_under_way() {
     let keys: Vec<String> = (0..30).map(|number| format!("k{number}")).collect();
     let mut desk = TestSession::with_tasks(&keys.iter().map(String::as_str).collect::<Vec<_>>());
     desk.add_tasks("r", &["middle < k29", "end < middle"]);
-    let all = dispatch::DispatchAllRequest { run: None, to: vec![parse_slug("crew")], limit: 100 };
+    let all = dispatch::DispatchAllRequest {
+        run: None,
+        to: vec![parse_slug("crew")],
+        limit: 100,
+        free: std::collections::BTreeSet::new(),
+    };
     assert_eq!(
         expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &all).unwrap())
             .dispatched
@@ -105,7 +110,7 @@ fn pages_of_ready_tasks_show_each_once_while_tasks_leave_the_list() {
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let request = ReadyRequest { run: None, label: None, page: PageRequest { limit: 2, after } };
-        let page = list_ready_tasks(&mut desk.session, &request).unwrap();
+        let page = list_ready_tasks(&mut desk.session, &request).unwrap().tasks;
         for found in &page.items {
             seen.push(found.task.name.key.to_string());
             desk.dispatch_task(found.task.name.key.as_str(), "w").unwrap();

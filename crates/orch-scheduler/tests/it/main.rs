@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 mod attempts;
+mod budgets;
 mod clocks;
 mod costs;
 mod costs_with_git;

@@ -21,6 +21,7 @@ pub mod supervisor;
 pub mod task;
 pub mod thread;
 pub mod thread_condition;
+pub mod usage;
 pub mod worker;
 pub mod worktree;
 
@@ -135,6 +136,7 @@ pub(crate) fn statements() -> Vec<(&'static str, &'static [(&'static str, crate:
         ("task", task::STATEMENTS),
         ("thread", thread::STATEMENTS),
         ("thread_condition", thread_condition::STATEMENTS),
+        ("usage_entry", usage::STATEMENTS),
         ("worker", worker::STATEMENTS),
         ("worktree", worktree::STATEMENTS),
     ]

@@ -12,7 +12,7 @@ use crate::{Fault, Transaction};
 
 statements! {
     /// The deletions, ordered so that each statement still finds the rows that it selects by.
-    const FORGET: [19] = [
+    const FORGET: [20] = [
         "DELETE FROM message WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
         "DELETE FROM lease_token WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
         "DELETE FROM thread_condition WHERE thread_id IN (SELECT id FROM thread WHERE run_id = $1)",
@@ -33,6 +33,7 @@ statements! {
         "UPDATE event SET run_id = 0, task_id = NULL, attempt_id = NULL, thread_id = NULL, agent = NULL, data = '{}', wakes = 0,
         by_agent = NULL, by_user = NULL, by_host = NULL
         WHERE run_id = $1",
+        "UPDATE usage_entry SET run_id = 0 WHERE run_id = $1",
         "DELETE FROM run WHERE id = $1",
     ];
 }

@@ -3,6 +3,7 @@
 use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::id::{CommitHash, RunId, Slug};
 use orch_core::lease::LeaseLength;
+use orch_core::run::budget::UsageLimits;
 use orch_core::run::{
     AttemptRules, BaselineStatus, BranchMovePolicy, Budget, DoneWhen, LandingManner, PauseReason, Policy,
     ResourceUsage, Run, RunGit, RunLanding, RunOutcome, RunPause, RunState, RunStatus, TaskCounts,
@@ -10,6 +11,7 @@ use orch_core::run::{
 use orch_core::time::{Time, TimeSpan};
 use serde_json::{Value, json};
 
+use super::usage::{UsageColumns, known_usage, usage_values};
 use super::{
     count_column, count_or_null, list_column as texts, list_text, name_column, require_present, slug_column,
     span_or_null, time_column, time_or_null,
@@ -29,7 +31,9 @@ macro_rules! select {
             attempts, max_attempts_all, task_wall_ms, task_cost_micros, task_tokens,
             check_by, check_retries, flaky, check_cache, setup_key, setup_may_change,
             branch_tip, branch_seen, on_branch_move, trailers, run_hooks, landing, folder,
-            check_env, inherits_env, rework FROM run ",
+            check_env, inherits_env, rework,
+            cached_tokens, output_tokens, cost_known, tokens_known, attempt_wall_ms, attempt_cost_micros, attempt_tokens,
+            attempt_reserve_micros FROM run ",
             $rest
         )
     };
@@ -52,8 +56,11 @@ statements! {
         max_cost_micros = $8, max_tokens = $9, max_attempts_all = $10, task_wall_ms = $11, task_cost_micros = $12, task_tokens = $13,
         check_by = $14, check_retries = $15, flaky = $16,
         check_cache = $17, setup_key = $18, setup_may_change = $19,
-        on_branch_move = $20, trailers = $21, run_hooks = $22, check_env = $23, inherits_env = $24, rework = $25 WHERE id = $1";
-    const SPEND = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, attempts = attempts + $4 WHERE id = $1";
+        on_branch_move = $20, trailers = $21, run_hooks = $22, check_env = $23, inherits_env = $24, rework = $25,
+        attempt_wall_ms = $26, attempt_cost_micros = $27, attempt_tokens = $28, attempt_reserve_micros = $29 WHERE id = $1";
+    const SPEND = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, cached_tokens = cached_tokens + $4,
+        output_tokens = output_tokens + $5, cost_known = CASE WHEN CAST($6 AS BIGINT) = 1 THEN 1 ELSE cost_known END,
+        tokens_known = CASE WHEN CAST($7 AS BIGINT) = 1 THEN 1 ELSE tokens_known END, attempts = attempts + $8 WHERE id = $1";
     const SAVE_LANDING = "UPDATE run SET landing = $2 WHERE id = $1";
     const FORGET = "DELETE FROM run WHERE id = $1";
     const LOAD = select!("WHERE id = $1");
@@ -107,16 +114,11 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
             run_hooks: row.int(62)? != 0,
             rework: count_column(row, 67)?,
         },
-        budget: Budget {
-            max_wall: span_or_null(row, 41)?,
-            max_cost_micros: row.int_or_null(42)?,
-            max_tokens: row.int_or_null(43)?,
-            max_attempts_all: count_or_null(row, 48)?,
-            task_wall: span_or_null(row, 49)?,
-            task_cost_micros: row.int_or_null(50)?,
-            task_tokens: row.int_or_null(51)?,
+        budget: budget_from_row(row)?,
+        spent: ResourceUsage {
+            attempts: row.int(47)?,
+            ..known_usage(row, UsageColumns { cost: 45, tokens: 46, cached: 68, output: 69, known: 70 })?
         },
-        spent: ResourceUsage { cost_micros: row.int(45)?, tokens: row.int(46)?, attempts: row.int(47)? },
         ground: git_from_row(row)?,
         faults: count_column(row, 44)?,
         landing: row.text_or_null(63)?.and_then(|text| landing_from_text(&text)),
@@ -125,6 +127,28 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
         keys_made: count_column(row, 16)?,
         created_at: time_column(row, 17)?,
         updated_at: time_column(row, 18)?,
+    })
+}
+
+fn budget_from_row(row: &dyn SqlRow) -> Result<Budget, Fault> {
+    Ok(Budget {
+        run: UsageLimits {
+            wall: span_or_null(row, 41)?,
+            cost_micros: row.int_or_null(42)?,
+            tokens: row.int_or_null(43)?,
+        },
+        task: UsageLimits {
+            wall: span_or_null(row, 49)?,
+            cost_micros: row.int_or_null(50)?,
+            tokens: row.int_or_null(51)?,
+        },
+        attempt: UsageLimits {
+            wall: span_or_null(row, 72)?,
+            cost_micros: row.int_or_null(73)?,
+            tokens: row.int_or_null(74)?,
+        },
+        max_attempts_all: count_or_null(row, 48)?,
+        attempt_reserve_micros: row.int_or_null(75)?,
     })
 }
 
@@ -254,20 +278,20 @@ pub fn save_rules(
         &rules.setup_may_change,
     ]
     .map(|entries| list_text(entries));
-    let values: [SqlParameter<'_>; 25] = [
+    let values: [SqlParameter<'_>; 29] = [
         id.0.into(),
         verify.as_deref().into(),
         rules.setup.as_deref().into(),
         copy.as_deref().into(),
         protect.as_deref().into(),
         rules.check_limit.0.into(),
-        budget.max_wall.map(|span| span.0).into(),
-        budget.max_cost_micros.into(),
-        budget.max_tokens.into(),
+        budget.run.wall.map(|span| span.0).into(),
+        budget.run.cost_micros.into(),
+        budget.run.tokens.into(),
         budget.max_attempts_all.into(),
-        budget.task_wall.map(|span| span.0).into(),
-        budget.task_cost_micros.into(),
-        budget.task_tokens.into(),
+        budget.task.wall.map(|span| span.0).into(),
+        budget.task.cost_micros.into(),
+        budget.task.tokens.into(),
         rules.checks.by.name().into(),
         rules.checks.retries.into(),
         rules.checks.flaky.name().into(),
@@ -280,6 +304,10 @@ pub fn save_rules(
         check_env.as_deref().into(),
         i64::from(rules.inherits_env).into(),
         rules.rework.into(),
+        budget.attempt.wall.map(|span| span.0).into(),
+        budget.attempt.cost_micros.into(),
+        budget.attempt.tokens.into(),
+        budget.attempt_reserve_micros.into(),
     ];
     tx.execute(SAVE_RULES, &values).map(|_| ())
 }
@@ -316,8 +344,9 @@ fn landing_from_text(text: &str) -> Option<RunLanding> {
 
 /// Adds to the usage of a run.
 pub fn add_usage(tx: &mut Transaction<'_>, id: RunId, more: ResourceUsage) -> Result<(), Fault> {
-    tx.execute(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into(), more.attempts.into()])
-        .map(|_| ())
+    let [cost, tokens, cached, output, cost_known, tokens_known] = usage_values(more);
+    let values = [id.0.into(), cost, tokens, cached, output, cost_known, tokens_known, more.attempts.into()];
+    tx.execute(SPEND, &values).map(|_| ())
 }
 
 /// Deletes the row of a run; the caller deletes its other rows.

@@ -6,6 +6,7 @@ use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskConflict, TaskState, 
 use orch_core::time::{Time, TimeSpan};
 use serde_json::{Value, json};
 
+use super::usage::{UsageColumns, known_usage, usage_values};
 use super::{
     count_column, count_or_null, id_list, list_column, list_text, name_column, name_list, slug_column,
     slug_or_null, slugs_column, slugs_text, time_column, time_or_null,
@@ -37,6 +38,15 @@ macro_rules! longest_ready {
     };
 }
 
+/// What the attempts at a task have used; the time of an attempt without a worker process is that of its life.
+macro_rules! spent {
+    () => {
+        "SELECT t.id, t.cost_micros, t.tokens, t.cached_tokens, t.output_tokens, t.cost_known, t.tokens_known, count(a.id),
+        coalesce(sum(coalesce((SELECT sum(e.wall_ms) FROM usage_entry e WHERE e.thread_id = a.thread_id),
+        coalesce(a.ended_at, $2) - a.created_at)), 0)"
+    };
+}
+
 statements! {
     const INSERT =
         "INSERT INTO task (run_id, key, title, priority, labels, agent, state, unmet, broken, rank, failures,
@@ -52,13 +62,18 @@ statements! {
     const SAVE_HEAD =
         "UPDATE task SET title = $2, priority = $3, labels = $4, agent = $5, max_attempts = $6,
         allow_empty = $7, updated_at = $8 WHERE id = $1";
-    const SPEND = "UPDATE task SET cost_micros = cost_micros + $2, tokens = tokens + $3 WHERE id = $1";
-    const SPENT =
-        "SELECT t.cost_micros, t.tokens, count(a.id), coalesce(sum(coalesce(a.ended_at, $2) - a.created_at), 0)
-        FROM task t LEFT JOIN attempt a ON a.task_id = t.id WHERE t.id = $1 GROUP BY t.id";
-    const LIVE_SPENT = "SELECT t.id, t.cost_micros, t.tokens, count(a.id), coalesce(sum(coalesce(a.ended_at, $2) - a.created_at), 0)
-        FROM task t JOIN attempt a ON a.task_id = t.id
-        WHERE t.id IN (SELECT task_id FROM attempt WHERE ended_at IS NULL AND run_id = $1) GROUP BY t.id ORDER BY t.id";
+    const SPEND = "UPDATE task SET cost_micros = cost_micros + $2, tokens = tokens + $3, cached_tokens = cached_tokens + $4,
+        output_tokens = output_tokens + $5, cost_known = CASE WHEN CAST($6 AS BIGINT) = 1 THEN 1 ELSE cost_known END,
+        tokens_known = CASE WHEN CAST($7 AS BIGINT) = 1 THEN 1 ELSE tokens_known END WHERE id = $1";
+    const SPENT = concat!(spent!(), " FROM task t LEFT JOIN attempt a ON a.task_id = t.id WHERE t.id = $1 GROUP BY t.id");
+    const MANY_SPENT = concat!(
+        spent!(), " FROM task t JOIN attempt a ON a.task_id = t.id
+        WHERE t.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) GROUP BY t.id ORDER BY t.id"
+    );
+    const READY_SPENT = concat!(
+        spent!(), " FROM task t INDEXED BY task_ready JOIN attempt a ON a.task_id = t.id
+        WHERE t.run_id = $1 AND t.state = 'ready' GROUP BY t.id ORDER BY t.id"
+    );
     const SET_RANK = "UPDATE task SET rank = $2 WHERE id = $1";
     const LOAD = select!("JOIN run r ON r.id = t.run_id WHERE t.id = $1");
     const LOAD_MANY = select!("JOIN run r ON r.id = t.run_id WHERE t.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY t.id");
@@ -322,7 +337,14 @@ pub fn save_head(tx: &mut Transaction<'_>, before: &Task, task: &Task) -> Result
 
 /// Adds to the usage of a task's attempts.
 pub fn add_usage(tx: &mut Transaction<'_>, id: TaskId, more: ResourceUsage) -> Result<(), Fault> {
-    tx.execute(SPEND, &[id.0.into(), more.cost_micros.into(), more.tokens.into()]).map(|_| ())
+    let [cost, tokens, cached, output, cost_known, tokens_known] = usage_values(more);
+    tx.execute(SPEND, &[id.0.into(), cost, tokens, cached, output, cost_known, tokens_known]).map(|_| ())
+}
+
+fn spent_from_row(row: &dyn SqlRow) -> Result<(TaskId, ResourceUsage, TimeSpan), Fault> {
+    let columns = UsageColumns { cost: 1, tokens: 2, cached: 3, output: 4, known: 5 };
+    let usage = ResourceUsage { attempts: row.int(7)?, ..known_usage(row, columns)? };
+    Ok((TaskId(row.int(0)?), usage, TimeSpan(row.int(8)?)))
 }
 
 /// Returns the usage of a task's attempts and their total wall time.
@@ -331,25 +353,27 @@ pub fn load_usage(
     id: TaskId,
     now: Time,
 ) -> Result<(ResourceUsage, TimeSpan), Fault> {
-    let read = |row: &dyn SqlRow| {
-        let spent = ResourceUsage { cost_micros: row.int(0)?, tokens: row.int(1)?, attempts: row.int(2)? };
-        Ok((spent, TimeSpan(row.int(3)?)))
-    };
-    Ok(tx
-        .query_first(SPENT, &[id.0.into(), now.0.into()], read)?
-        .unwrap_or((ResourceUsage::default(), TimeSpan(0))))
+    let found = tx.query_first(SPENT, &[id.0.into(), now.0.into()], spent_from_row)?;
+    Ok(found.map_or((ResourceUsage::default(), TimeSpan(0)), |(_, spent, wall)| (spent, wall)))
 }
 
-/// Lists the usage of a run's tasks with a live attempt, as [`load_usage`] returns it for one.
-pub fn list_live_usage(
+/// Lists the usage of several tasks that have attempts, as [`load_usage`] returns it for one.
+pub fn list_usage_of_tasks(
+    tx: &mut Transaction<'_>,
+    ids: &[TaskId],
+    now: Time,
+) -> Result<Vec<(TaskId, ResourceUsage, TimeSpan)>, Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    tx.query_all(MANY_SPENT, &[ids.as_str().into(), now.0.into()], spent_from_row)
+}
+
+/// Lists the usage of a run's ready tasks that were tried before, as [`load_usage`] returns it for one.
+pub fn list_ready_usage(
     tx: &mut Transaction<'_>,
     run: RunId,
     now: Time,
 ) -> Result<Vec<(TaskId, ResourceUsage, TimeSpan)>, Fault> {
-    tx.query_all(LIVE_SPENT, &[run.0.into(), now.0.into()], |row| {
-        let usage = ResourceUsage { cost_micros: row.int(1)?, tokens: row.int(2)?, attempts: row.int(3)? };
-        Ok((TaskId(row.int(0)?), usage, TimeSpan(row.int(4)?)))
-    })
+    tx.query_all(READY_SPENT, &[run.0.into(), now.0.into()], spent_from_row)
 }
 
 /// Updates a task's rank.

@@ -17,7 +17,7 @@ macro_rules! select {
     ($more:literal, $rest:literal) => {
         concat!(
             "SELECT w.thread_id, w.agent, w.host, w.process, w.tag, w.profile, w.log, w.grace_ms, w.session, w.started_at,
-            w.output_at, w.commit_at, w.silent, w.activity, w.tokens, w.cost_micros, w.report, w.ended_at, w.outcome, w.detail",
+            w.output_at, w.commit_at, w.silent, w.activity, w.report, w.ended_at, w.outcome, w.detail",
             $more,
             " FROM worker w ",
             $rest
@@ -27,13 +27,13 @@ macro_rules! select {
 
 statements! {
     const PUT = "INSERT INTO worker (thread_id, agent, host, process, tag, profile, log, grace_ms, session, started_at,
-        output_at, commit_at, silent, activity, tokens, cost_micros, report, ended_at, outcome, detail)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+        output_at, commit_at, silent, activity, report, ended_at, outcome, detail)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
         ON CONFLICT (thread_id) DO UPDATE SET agent = excluded.agent, host = excluded.host, process = excluded.process,
         tag = excluded.tag, profile = excluded.profile, log = excluded.log, grace_ms = excluded.grace_ms,
         session = excluded.session, started_at = excluded.started_at, output_at = excluded.output_at,
-        commit_at = excluded.commit_at, silent = excluded.silent, activity = excluded.activity, tokens = excluded.tokens,
-        cost_micros = excluded.cost_micros, report = excluded.report, ended_at = excluded.ended_at,
+        commit_at = excluded.commit_at, silent = excluded.silent, activity = excluded.activity,
+        report = excluded.report, ended_at = excluded.ended_at,
         outcome = excluded.outcome, detail = excluded.detail";
     const LOAD = select!("WHERE w.thread_id = $1");
     const LOAD_MANY = select!("WHERE w.thread_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY w.thread_id");
@@ -63,13 +63,13 @@ pub struct LiveWorker {
 }
 
 fn worker_from_row(row: &dyn SqlRow) -> Result<Worker, Fault> {
-    let end = match time_or_null(row, 17)? {
+    let end = match time_or_null(row, 15)? {
         None => None,
         Some(at) => {
-            let outcome = require_present(row.text_or_null(18)?, "worker", "outcome")?;
+            let outcome = require_present(row.text_or_null(16)?, "worker", "outcome")?;
             let outcome =
                 WorkerOutcome::parse(&outcome).ok_or(Fault::Value { table: "worker", value: outcome })?;
-            Some(WorkerEnd { at, outcome, detail: row.text_or_null(19)? })
+            Some(WorkerEnd { at, outcome, detail: row.text_or_null(17)? })
         }
     };
     Ok(Worker {
@@ -87,9 +87,7 @@ fn worker_from_row(row: &dyn SqlRow) -> Result<Worker, Fault> {
         commit_at: time_or_null(row, 11)?,
         silent: row.int(12)? != 0,
         activity: row.text_or_null(13)?,
-        tokens: row.int(14)?,
-        cost_micros: row.int(15)?,
-        report: row.text_or_null(16)?,
+        report: row.text_or_null(14)?,
         end,
     })
 }
@@ -97,7 +95,7 @@ fn worker_from_row(row: &dyn SqlRow) -> Result<Worker, Fault> {
 /// Saves the worker of a thread, replacing the previous one.
 pub fn upsert(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
     let end = worker.end.as_ref();
-    let values: [SqlParameter<'_>; 20] = [
+    let values: [SqlParameter<'_>; 18] = [
         worker.thread.0.into(),
         worker.agent.as_str().into(),
         worker.host.as_str().into(),
@@ -112,8 +110,6 @@ pub fn upsert(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
         worker.commit_at.map(|at| at.0).into(),
         worker.silent.into(),
         worker.activity.as_deref().into(),
-        worker.tokens.into(),
-        worker.cost_micros.into(),
         worker.report.as_deref().into(),
         end.map(|end| end.at.0).into(),
         end.map(|end| end.outcome.name()).into(),
@@ -157,9 +153,9 @@ pub fn list_live_with_threads(tx: &mut Transaction<'_>) -> Result<Vec<LiveWorker
     tx.query_all(LIVE_WITH_THREAD, &[], |row| {
         Ok(LiveWorker {
             worker: worker_from_row(row)?,
-            status: name_column(row, 20, "thread", ThreadStatus::parse)?,
-            run: row.int_or_null(21)?.map(RunId),
-            task: row.int_or_null(22)?.map(TaskId),
+            status: name_column(row, 18, "thread", ThreadStatus::parse)?,
+            run: row.int_or_null(19)?.map(RunId),
+            task: row.int_or_null(20)?.map(TaskId),
         })
     })
 }

@@ -23,6 +23,7 @@ mod store_identity;
 mod task;
 mod thread;
 mod transaction;
+mod usage;
 mod worker;
 mod worktree;
 

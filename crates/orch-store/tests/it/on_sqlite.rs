@@ -88,6 +88,11 @@ fn transaction() {
 }
 
 #[test]
+fn usage() {
+    run_on_sqlite(crate::usage::check_conformance);
+}
+
+#[test]
 fn worker() {
     run_on_sqlite(crate::worker::check_conformance);
 }

@@ -194,8 +194,6 @@ fn worker_of(thread: ThreadId, agent: Slug) -> Worker {
         commit_at: None,
         silent: false,
         activity: None,
-        tokens: 0,
-        cost_micros: 0,
         report: None,
         end: None,
     }

@@ -2,9 +2,10 @@
 
 use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::id::{CommitHash, RunId, Slug};
+use orch_core::run::budget::UsageLimits;
 use orch_core::run::{
     AttemptRules, BaselineStatus, BranchMovePolicy, Budget, LandingManner, PauseReason, ResourceUsage, Run,
-    RunGit, RunLanding, RunOutcome, RunPause, RunState,
+    RunGit, RunLanding, RunOutcome, RunPause, RunState, TokenUsage,
 };
 use orch_core::task::TaskState;
 use orch_core::time::{Time, TimeSpan};
@@ -75,10 +76,16 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
 
 /// What is spent only grows, and no other change touches it.
 fn spending_grows(store: &mut Store, run: &Run) {
-    let more = ResourceUsage { cost_micros: 5, tokens: 6, attempts: 1 };
+    let tokens = |times: i64| TokenUsage { input: 4 * times, cached_input: 3 * times, output: 2 * times };
+    let more = ResourceUsage { cost_micros: Some(5), tokens: Some(tokens(1)), attempts: 1 };
+    let unknown = ResourceUsage { attempts: 1, ..ResourceUsage::default() };
+    write_store(store, |tx| run::add_usage(tx, run.id, unknown));
+    let counted = Run { spent: unknown, ..run.clone() };
+    assert_eq!(read_store(store, |tx| run::load(tx, run.id)), Some(counted), "the unknown is not 0");
     for times in 1..=2 {
         write_store(store, |tx| run::add_usage(tx, run.id, more));
-        let spent = ResourceUsage { cost_micros: 5 * times, tokens: 6 * times, attempts: times };
+        let spent =
+            ResourceUsage { cost_micros: Some(5 * times), tokens: Some(tokens(times)), attempts: times + 1 };
         assert_eq!(read_store(store, |tx| run::load(tx, run.id)), Some(Run { spent, ..run.clone() }));
         write_store(store, |tx| run::save(tx, run));
     }
@@ -157,14 +164,17 @@ fn run_git_is_kept(store: &mut Store) {
         run_hooks: true,
         rework: 3,
     };
+    let limits = |first: i64| UsageLimits {
+        wall: Some(TimeSpan(first)),
+        cost_micros: Some(first + 1),
+        tokens: Some(first + 2),
+    };
     made.budget = Budget {
-        max_wall: Some(TimeSpan::from_hours(1)),
-        max_cost_micros: Some(5),
-        max_tokens: Some(6),
-        max_attempts_all: Some(7),
-        task_wall: Some(TimeSpan::from_hours(2)),
-        task_cost_micros: Some(8),
-        task_tokens: Some(9),
+        run: limits(4),
+        task: limits(7),
+        attempt: limits(10),
+        max_attempts_all: Some(13),
+        attempt_reserve_micros: Some(14),
     };
     write_store(store, |tx| {
         run::save(tx, &made)?;

@@ -19,8 +19,8 @@ const WORKTREE: Statement = Statement::new(
     VALUES (1, 1, 'present', '/a/wt', 'b', 'c', 0, 1, 1)",
 );
 const WORKER: Statement = Statement::new(
-    "INSERT INTO worker (thread_id, agent, host, process, tag, log, grace_ms, started_at, silent, tokens, cost_micros)
-    VALUES (1, 'w', 'h', '7-1-0', 't', 'l', 1, 1, 0, 0, 0)",
+    "INSERT INTO worker (thread_id, agent, host, process, tag, log, grace_ms, started_at, silent)
+    VALUES (1, 'w', 'h', '7-1-0', 't', 'l', 1, 1, 0)",
 );
 
 pub(super) fn check_conformance(open: StoreOpener<'_>) {

@@ -2,7 +2,7 @@
 
 use orch_core::attempt::Attempt;
 use orch_core::id::{AttemptId, CommitHash, RunId, TaskId};
-use orch_core::run::ResourceUsage;
+use orch_core::run::{ResourceUsage, TokenUsage};
 use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskConflict, TaskState, TaskText};
 use orch_core::time::{Time, TimeSpan};
 use orch_store::Store;
@@ -29,7 +29,8 @@ fn spending_of_attempts(store: &mut Store, run: RunId) {
     let id = write_store(store, |tx| new_task(tx, run, "dear")).id;
     let spent = |store: &mut Store, now| read_store(store, |tx| task::load_usage(tx, id, now));
     assert_eq!(spent(store, NOW), (ResourceUsage::default(), TimeSpan(0)));
-    let more = ResourceUsage { cost_micros: 5, tokens: 6, attempts: 1 };
+    let tokens = |times: i64| TokenUsage { input: 4 * times, cached_input: 3 * times, output: 2 * times };
+    let more = ResourceUsage { cost_micros: Some(5), tokens: Some(tokens(1)), attempts: 1 };
     write_store(store, |tx| {
         for number in 1..=2 {
             let made = load_task(tx, id)?;
@@ -43,10 +44,12 @@ fn spending_of_attempts(store: &mut Store, run: RunId) {
         }
         Ok(())
     });
-    let both = ResourceUsage { cost_micros: 10, tokens: 12, attempts: 2 };
+    let both = ResourceUsage { cost_micros: Some(10), tokens: Some(tokens(2)), attempts: 2 };
     assert_eq!(spent(store, Time(NOW.0 + 20)), (both, TimeSpan(7 + 20)));
-    let of_live = read_store(store, |tx| task::list_live_usage(tx, run, Time(NOW.0 + 20)));
+    let of_live = read_store(store, |tx| task::list_usage_of_tasks(tx, &[id, TaskId(99)], Time(NOW.0 + 20)));
     assert_eq!(of_live, [(id, both, TimeSpan(7 + 20))]);
+    let of_ready = read_store(store, |tx| task::list_ready_usage(tx, run, Time(NOW.0 + 20)));
+    assert_eq!(of_ready, [(id, both, TimeSpan(7 + 20))]);
     assert_eq!(
         read_store(store, |tx| task::load_usage(tx, TaskId(99), NOW)),
         (ResourceUsage::default(), TimeSpan(0))

@@ -125,6 +125,12 @@ fn queues(store: &mut Store) {
     write_store(store, |tx| thread::save(tx, &withdrawn, false));
     assert_eq!(most_urgent(store, "q", 0), Some(early.id));
     assert_eq!(read_store(store, |tx| thread::queue_length(tx, &test_slug("q"))), 1);
+    // A thread that is offered to others is no longer in the queue, and one that is claimed stays.
+    for id in [early.id, urgent.id] {
+        write_store(store, |tx| thread::readdress_queued(tx, id, &test_slug("others")));
+    }
+    assert_eq!(most_urgent(store, "q", 0), None);
+    assert_eq!(most_urgent(store, "others", i64::MAX), Some(early.id));
     for thread in [&late, &early, &urgent] {
         set_state(store, thread, ThreadState::Cancelled);
     }

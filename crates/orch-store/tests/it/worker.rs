@@ -31,8 +31,6 @@ fn started_worker(thread: ThreadId) -> Worker {
         commit_at: None,
         silent: false,
         activity: None,
-        tokens: 0,
-        cost_micros: 0,
         report: None,
         end: None,
     }
@@ -79,8 +77,6 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
         commit_at: Some(Time(3_000)),
         silent: true,
         activity: Some("Reading.".to_owned()),
-        tokens: 1 << 40,
-        cost_micros: 7,
         report: Some("Done.".to_owned()),
         ..started_worker(of_run)
     };

@@ -19,6 +19,7 @@ use orch_core::time::Time;
 use orch_git::GitError;
 use orch_inbox::{Error, Session};
 use orch_process::kill_descendants_in_own_group;
+use orch_scheduler::dispatch::DispatchRecipient;
 use orch_scheduler::perform::check_settings::CheckSettings;
 use orch_scheduler::verify::{VerifyRequest, verify_attempt};
 use orch_scheduler::{AttemptSelector, TaskSelector, dispatch, integrate, perform};
@@ -222,10 +223,11 @@ impl BackgroundWork {
     }
 
     /// Starts making a worktree for a task, which is then sent to an agent; returns whether it was started.
-    pub(super) fn start_dispatch(&mut self, task: &Task, to: Slug) -> bool {
+    pub(super) fn start_dispatch(&mut self, task: &Task, to: Slug, free: BTreeSet<Slug>) -> bool {
         let selector = selector_of(task);
         self.start_operation(BackgroundOperation::Dispatch(task.id), move |session, who| {
-            dispatch::dispatch_supervised(session, who, &selector, &to)
+            let to = DispatchRecipient { to: Some(&to), free: &free };
+            dispatch::dispatch_supervised(session, who, &selector, to)
         })
     }
 

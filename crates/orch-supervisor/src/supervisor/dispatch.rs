@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use orch_contract::ReasonView;
 use orch_core::id::Slug;
+use orch_core::refusal::NotReadyReason;
 use orch_core::run::Run;
-use orch_core::task::Task;
+use orch_core::run::reserve::BudgetShortage;
+use orch_core::task::{Task, TaskState};
 use orch_inbox::{Error, Session};
 use orch_scheduler::TaskSelector;
-use orch_scheduler::dispatch::{self, DispatchAllRequest};
+use orch_scheduler::dispatch::{self, DispatchAllRequest, DispatchRecipient};
 
 use super::background::BackgroundWork;
-use super::budget_watch::BudgetWatch;
 use super::snapshot::{PassSnapshot, RunSnapshot};
 use super::worker_pool::{SlotUsage, WorkerPool};
 
@@ -20,6 +22,25 @@ enum TaskRecipient {
     Profile(Slug),
     /// An agent that this supervisor does not start.
     ExternalAgent(Slug),
+}
+
+/// Why the budget of a run allows no further attempt.
+#[derive(Clone, Debug)]
+pub(super) struct BudgetStop {
+    pub run: Slug,
+    pub message: String,
+    pub next: Option<String>,
+}
+
+impl BudgetStop {
+    fn new(task: &Task, shortage: BudgetShortage) -> Self {
+        let reason = ReasonView::from_reason(&NotReadyReason::Budget(shortage), &task.name);
+        Self {
+            run: task.name.run.clone(),
+            next: reason.next_commands().first().cloned(),
+            message: format!("{}: {}", task.name, reason.message),
+        }
+    }
 }
 
 /// The dispatches of one pass in one run.
@@ -57,18 +78,23 @@ impl<'a> RunDispatch<'a> {
         mut self,
         session: &mut Session,
         usage: &mut SlotUsage,
-        (background, budgets): (&mut BackgroundWork, &mut BudgetWatch),
+        background: &mut BackgroundWork,
         who: &Slug,
-    ) -> Result<bool, Error> {
-        if self.run.waits_for_failed_operation() {
-            return Ok(false);
+    ) -> Result<(bool, Option<BudgetStop>), Error> {
+        // What is set aside for an attempt that is being prepared is known once it is recorded.
+        let is_deciding = background.dispatch_count() > 0 && self.run.run.budget.run.cost_micros.is_some();
+        if self.run.waits_for_failed_operation() || is_deciding {
+            return Ok((false, None));
         }
         let mut batch: BTreeMap<Slug, u32> = BTreeMap::new();
         let mut changed = false;
+        let mut over_budget = None;
         let run = &self.run.run;
+        let free = self.pool.free_profiles().clone();
+        let mut facts = self.run.budget.clone();
+        facts.reserves.free.clone_from(&free);
         // Worktrees that are being made have their slots already.
-        let workers = self.pool.workers.saturating_sub(background.dispatch_count());
-        let mut slots_left = workers.saturating_sub(usage.total());
+        let mut slots_left = self.pool.workers.saturating_sub(background.dispatch_count() + usage.total());
         for task in &self.run.ready {
             if self.attempts_left.is_some_and(|left| left <= 0) {
                 break;
@@ -77,23 +103,25 @@ impl<'a> RunDispatch<'a> {
                 continue;
             }
             let Some(recipient) = self.choose_recipient(task, usage, slots_left) else { continue };
-            if task.attempt.is_some() && budgets.enforce_task_budget(session, run, task.id)? {
-                return Ok(true);
-            }
             let (to, ours) = match recipient {
                 TaskRecipient::Profile(profile) => (profile, true),
                 TaskRecipient::ExternalAgent(agent) => (agent, false),
             };
+            if let Some(short) = facts.find_shortage(run, task, Some(&to), self.snapshot.now) {
+                over_budget.get_or_insert_with(|| BudgetStop::new(task, short));
+                continue;
+            }
             if run.ground.is_some() {
-                if !background.start_dispatch(task, to.clone()) {
+                if !background.start_dispatch(task, to.clone(), free.clone()) {
                     continue;
                 }
             } else if !ours || task.agent.is_some() {
-                dispatch_one(session, who, task, &to)?;
+                dispatch_one(session, who, task, DispatchRecipient { to: Some(&to), free: &free })?;
                 changed = true;
             } else {
                 *batch.entry(to.clone()).or_default() += 1;
             }
+            facts.reserves.add_live(&to);
             self.attempts_left = self.attempts_left.map(|left| left - 1);
             for label in &task.labels {
                 self.label_slots.entry(label.clone()).and_modify(|left| *left = left.saturating_sub(1));
@@ -105,11 +133,16 @@ impl<'a> RunDispatch<'a> {
         }
         // Tasks without a named agent are dispatched in one transaction per profile.
         for (to, count) in batch {
-            let all = DispatchAllRequest { run: Some(run.name.clone()), to: vec![to], limit: count };
+            let run = Some(run.name.clone());
+            let all = DispatchAllRequest { run, to: vec![to], limit: count, free: free.clone() };
             dispatch::dispatch_all_ready(session, None, who, &all)?;
             changed = true;
         }
-        Ok(changed)
+        // While an attempt is live, what it leaves may suffice later.
+        let is_idle = !changed
+            && background.dispatch_count() == 0
+            && run.counts.active() + run.counts.in_state(TaskState::Reported) == 0;
+        Ok((changed, over_budget.filter(|_| is_idle)))
     }
 
     /// Chooses the recipient of a task; `None` when no worker is free.
@@ -143,9 +176,14 @@ fn attempts_in_shared_folder(run: &Run) -> Option<i64> {
     is_shared.then(|| 1_i64.saturating_sub(run.counts.active()))
 }
 
-fn dispatch_one(session: &mut Session, who: &Slug, task: &Task, to: &Slug) -> Result<(), Error> {
+fn dispatch_one(
+    session: &mut Session,
+    who: &Slug,
+    task: &Task,
+    to: DispatchRecipient<'_>,
+) -> Result<(), Error> {
     let selector = TaskSelector { run: Some(task.name.run.clone()), key: task.name.key.clone() };
-    match dispatch::dispatch_task(session, None, who, &selector, Some(to)) {
+    match dispatch::dispatch_task(session, None, who, &selector, to) {
         // Another process dispatched it first, or the run is at its limit.
         Ok(_) | Err(Error::Refused(_)) => Ok(()),
         Err(other) => Err(other),

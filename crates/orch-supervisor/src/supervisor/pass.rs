@@ -13,7 +13,7 @@ use super::background::BackgroundWork;
 use super::branch_watch::BranchWatch;
 use super::budget_watch::BudgetWatch;
 use super::config::{DriveConfig, DriveUntil};
-use super::dispatch::RunDispatch;
+use super::dispatch::{BudgetStop, RunDispatch};
 use super::initial_pause::InitialPauses;
 use super::scope::DriveScope;
 use super::snapshot::{PassSnapshot, RunSnapshot, SnapshotOptions};
@@ -56,8 +56,8 @@ pub(super) struct PassSummary {
     pub retry_in: Option<Duration>,
     /// The next time at which a run's time budget is nearly or fully used.
     pub limit: Option<Time>,
-    /// Whether a budget limits the time of tasks.
-    pub times_tasks: bool,
+    /// Why the budget of a run without live attempts allows no further one.
+    pub over_budget: Option<BudgetStop>,
     /// Why a dispatch fails again and again.
     pub hopeless: Option<String>,
 }
@@ -122,14 +122,19 @@ fn advance_runs(
         if !run.run.state.status().is_unfinished() {
             continue;
         }
-        if branches.notice_moves(session, &run.run) || budgets.enforce_run_budget(session, snapshot, run)? {
+        if branches.notice_moves(session, &run.run)
+            || budgets.enforce_run_budget(session, &run.run, snapshot.now)?
+        {
             changed = true;
             continue;
         }
         background.verify_and_merge(run);
         if options.starts && run.run.state.status() == RunStatus::Open {
             let dispatch = RunDispatch::plan(&mut drive.crew, snapshot, run, background);
-            changed |= dispatch.dispatch_ready(session, &mut usage, (background, budgets), &drive.who)?;
+            let (dispatched, over_budget) =
+                dispatch.dispatch_ready(session, &mut usage, background, &drive.who)?;
+            changed |= dispatched;
+            pass.over_budget = pass.over_budget.take().or(over_budget);
         }
     }
     Ok(changed)
@@ -159,7 +164,6 @@ fn start_workers(
         let budget = &run.run.budget;
         let mut marks = budget.wall_time_marks(run.run.created_at);
         pass.limit = earliest(pass.limit, marks.find(|at| *at > snapshot.now));
-        pass.times_tasks |= budget.task_wall.is_some();
         if options.starts {
             let started = drive.crew.start_wrappers(session, snapshot, run, &drive.programs, &drive.store)?;
             pass.workers += started;
@@ -235,6 +239,10 @@ pub(super) fn decide_stop(
     if pass.others > 0 || pass.next.is_some() {
         return None;
     }
+    if let Some(over) = &pass.over_budget {
+        let BudgetStop { run, message, next } = over.clone();
+        return stop_if(true, StopReason::OverBudget { run, message, next });
+    }
     if let Some(run) = drive.crew.find_run_without_worker(snapshot) {
         return stop_if(true, StopReason::NoWorker { run });
     }
@@ -291,8 +299,6 @@ mod tests {
             commit_at: None,
             silent: false,
             activity: None,
-            tokens: 0,
-            cost_micros: 0,
             report: None,
             end: None,
         }

@@ -10,11 +10,13 @@ use orch_core::event::Event;
 use orch_core::id::{EventId, Slug, TaskId, ThreadId};
 use orch_core::limit;
 use orch_core::operation_failure::{self, StuckScope};
-use orch_core::run::{ResourceUsage, Run, RunStatus};
+use orch_core::run::reserve::BudgetFacts;
+use orch_core::run::{Run, RunStatus};
 use orch_core::task::{Task, TaskState};
 use orch_core::thread::ThreadStatus;
-use orch_core::time::{Time, TimeSpan};
+use orch_core::time::Time;
 use orch_inbox::{Error, Session};
+use orch_scheduler::budget::load_budget_facts;
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::perform::effect_lease;
 use orch_store::Transaction;
@@ -63,8 +65,8 @@ pub(super) struct RunSnapshot {
     pub reported: Vec<Task>,
     /// The labels of active tasks, each as often as it occurs.
     pub active_labels: Vec<Slug>,
-    /// The usage of tasks with a live attempt, when the budget limits tasks.
-    pub task_usage: Vec<(TaskId, ResourceUsage, TimeSpan)>,
+    /// What the budget depends on, where tasks are ready.
+    pub budget: BudgetFacts,
     /// When the first delayed retry is due.
     pub next_retry: Option<Time>,
 }
@@ -167,7 +169,7 @@ impl RunSnapshot {
             ready: Vec::new(),
             reported: Vec::new(),
             active_labels: Vec::new(),
-            task_usage: Vec::new(),
+            budget: BudgetFacts::default(),
             next_retry: None,
             run,
         };
@@ -186,6 +188,7 @@ impl RunSnapshot {
                 let wanted = u32::try_from(options.workers).unwrap_or(u32::MAX);
                 let wanted = wanted.saturating_add(limit::LIST_DEFAULT);
                 found.ready = task_table::list_ready(tx, run.id, None, now, wanted, None)?;
+                found.budget = load_budget_facts(tx, run, &BTreeSet::new(), now)?;
             }
             found.next_retry = task_table::next_retry_time(tx, run.id, now)?;
         }
@@ -198,9 +201,6 @@ impl RunSnapshot {
                     let tasks = list_in_state(tx, run, state)?;
                     found.active_labels.extend(tasks.into_iter().flat_map(|task| task.labels));
                 }
-            }
-            if run.budget.bounds_tasks() {
-                found.task_usage = task_table::list_live_usage(tx, run.id, now)?;
             }
         }
         Ok(found)

@@ -23,6 +23,15 @@ pub enum StopReason {
         /// The message of the pause.
         message: String,
     },
+    /// Tasks are ready, but the budget allows no further attempt.
+    OverBudget {
+        /// The run.
+        run: Slug,
+        /// The limit, in words.
+        message: String,
+        /// The command that raises it.
+        next: Option<String>,
+    },
     /// Tasks are ready, but no profile is configured.
     NoWorker {
         /// The run.
@@ -59,6 +68,9 @@ impl Display for StopReason {
             Self::OnePass => f.write_str("one pass was requested"),
             Self::Idle => f.write_str("nothing can happen without outside input"),
             Self::Paused { message, .. } => write!(f, "it is paused: {}", message.trim_end_matches('.')),
+            Self::OverBudget { message, .. } => {
+                write!(f, "its budget allows no further attempt: {}", message.trim_end_matches('.'))
+            }
             Self::NoWorker { .. } => f.write_str("tasks are ready, but no profile is configured"),
             Self::Stuck { message: Some(message), .. } => {
                 write!(f, "tasks cannot be dispatched: {}", message.trim_end_matches('.'))

@@ -9,7 +9,7 @@ use super::pass::{PassSummary, earliest};
 use super::wake_counter::{WakeCounter, WakeSnapshot};
 use super::wrapper_watch::WrapperWatch;
 
-/// The longest sleep while the exit of a worker could go unnoticed, or tasks use up their time.
+/// The longest sleep while the exit of a worker could go unnoticed.
 const SLEEP_ATTENTIVE: TimeSpan = TimeSpan::from_seconds(2);
 
 /// The longest sleep.
@@ -25,8 +25,7 @@ pub(super) fn sleep_until_wake(
     response: ListenerResponse,
 ) -> Result<(), Error> {
     let unwatched = pass.workers > watch.watched_count();
-    let attentive = unwatched || (pass.times_tasks && pass.workers > 0);
-    let mut sleep_max = if attentive { SLEEP_ATTENTIVE } else { SLEEP_MAX };
+    let mut sleep_max = if unwatched { SLEEP_ATTENTIVE } else { SLEEP_MAX };
     if let ListenerResponse::WakeWithin(span) = response {
         sleep_max = sleep_max.min(span);
     }

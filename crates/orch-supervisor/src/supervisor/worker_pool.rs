@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use orch_core::id::{Slug, ThreadId};
-use orch_core::run::RunStatus;
+use orch_core::run::{Budget, RunStatus};
 use orch_core::task::TaskState;
 use orch_core::time::TimeSpan;
 use orch_inbox::{Error, Session};
@@ -48,6 +48,10 @@ pub struct WorkerPool {
     without_profile: BTreeSet<Slug>,
     /// The profile that got the last task that names no agent.
     last_chosen: Option<Slug>,
+    /// Profiles that cost nothing, or whose cost is left out of account.
+    free: BTreeSet<Slug>,
+    /// Whether profiles whose cost is not known are used under a limit of cost, and left out of account.
+    pub allows_unmetered: bool,
 }
 
 /// A wrapper that has not claimed its work yet.
@@ -111,7 +115,33 @@ impl WorkerPool {
             children: Vec::new(),
             without_profile: BTreeSet::new(),
             last_chosen: None,
+            free: BTreeSet::new(),
+            allows_unmetered: false,
         }
+    }
+
+    /// Returns the profiles for which nothing is set aside under a limit of cost.
+    pub(super) fn free_profiles(&self) -> &BTreeSet<Slug> {
+        &self.free
+    }
+
+    /// Notes which profiles cost nothing, and returns those under which the run's limits of cost cannot hold.
+    pub fn check_metering(&mut self, budget: &Budget) -> Vec<Slug> {
+        let mut unmetered = Vec::new();
+        for seat in self.seats.clone() {
+            let reference = seat.reference.parse::<ProfileReference>();
+            let Some(profile) = reference.ok().and_then(|reference| self.shelf.load_profile(&reference).ok())
+            else {
+                continue;
+            };
+            let holds = profile.holds_cost_limit(budget.fixed_reserve().is_some());
+            if profile.is_free || (self.allows_unmetered && !holds) {
+                self.free.insert(seat.profile);
+            } else if budget.limits_cost() && !holds {
+                unmetered.push(seat.profile);
+            }
+        }
+        unmetered
     }
 
     /// Returns the slots of a profile. A profile that only a task names may use all workers.
@@ -122,9 +152,12 @@ impl WorkerPool {
         if self.without_profile.contains(name) {
             return None;
         }
-        if self.shelf.load_profile(&ProfileReference::Name(name.clone())).is_err() {
+        let Ok(profile) = self.shelf.load_profile(&ProfileReference::Name(name.clone())) else {
             self.without_profile.insert(name.clone());
             return None;
+        };
+        if profile.is_free || (self.allows_unmetered && !profile.holds_cost_limit(true)) {
+            self.free.insert(name.clone());
         }
         Some(ProfileSlots { profile: name.clone(), reference: name.to_string(), limit: self.workers })
     }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::lease::{LeaseLength, TokenDigest};
-use orch_core::run::ResourceUsage;
 use orch_core::thread::decide;
 use orch_core::time::{Time, TimeSpan};
 use orch_core::worker::Worker;
@@ -12,8 +11,9 @@ use orch_inbox::claim::{ClaimOutcome, ClaimRequest, claim_with_hook};
 use orch_inbox::{Error, Response, Session, token};
 use orch_process::presence::show_presence;
 use orch_process::{ProcessIdentity, host_id};
-use orch_profile::{SessionTotals, session_uuid};
+use orch_profile::session_uuid;
 use orch_store::Transaction;
+use orch_store::table::usage::UsageSum;
 use orch_store::table::{attempt, worker};
 
 use super::config::{RefusedReport, WrapperConfig};
@@ -31,10 +31,8 @@ pub struct ClaimedWork {
     pub(super) log: PathBuf,
     /// The worker as the store records it.
     pub(super) row: Worker,
-    /// The usage of the session in earlier starts.
-    pub(super) totals: SessionTotals,
-    /// The usage that is not yet added to the run.
-    pub(super) unspent: ResourceUsage,
+    /// The usage that is not yet recorded.
+    pub(super) unspent: Option<UsageSum>,
     /// Where the worker reaches the store, once its relay is served.
     pub(super) relay: Option<RelayEndpoint>,
     /// The last question whose answer a start of the worker received.
@@ -109,8 +107,7 @@ fn claim_and_record(
         work,
         log,
         row,
-        totals: SessionTotals::default(),
-        unspent: ResourceUsage::default(),
+        unspent: None,
         relay: None,
         answered: claimed.thread.thread.answered.map(|answered| answered.question),
         nudged: false,
@@ -159,8 +156,6 @@ pub(super) fn new_worker_row(
         commit_at: None,
         silent: false,
         activity: None,
-        tokens: 0,
-        cost_micros: 0,
         report: None,
         end: None,
     }

@@ -34,6 +34,7 @@ impl ProfileVerdict {
     pub(super) fn of_provider(cause: FailureCause, told: Option<ResetTime>) -> Self {
         let cause = match cause {
             FailureCause::Client => return Self::Failed,
+            FailureCause::Budget => return Self::Nothing,
             FailureCause::Quota => CooldownCause::Quota,
             FailureCause::Network => CooldownCause::Network,
             FailureCause::Access => CooldownCause::Access,

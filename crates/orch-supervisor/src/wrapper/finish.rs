@@ -6,11 +6,11 @@ use orch_core::cooldown::CooldownCause;
 use orch_core::id::MessageId;
 use orch_core::limit;
 use orch_core::refusal::Refusal;
-use orch_core::run::ResourceUsage;
 use orch_core::thread::{Thread, ThreadState, decide};
 use orch_core::worker::WorkerOutcome;
+use orch_scheduler::budget::record_usage;
 use orch_store::driver::WriteDurability;
-use orch_store::table::{message, run as run_table, task as task_table, thread, worker};
+use orch_store::table::{message, thread, worker};
 use orch_store::{Transaction, TxEnd};
 
 use super::claim::ClaimedWork;
@@ -24,7 +24,7 @@ use orch_inbox::close::{ThreadCloseOutcome, ThreadCloseRequest, ThreadResult, cl
 use orch_inbox::kept_report::{KeptEnd, KeptReport};
 use orch_inbox::release::release_with_hook;
 use orch_inbox::wake::{PollOutcome, is_readable, wait_with_files};
-use orch_inbox::{Error, Response, Session, failure};
+use orch_inbox::{Error, Response, Session, failure, liveness};
 use orch_process::worker::WorkerExit;
 use orch_profile::brief::QuestionWithAnswer;
 use orch_profile::{ClientEnd, FailureCause, ProcessExit, Profile, ResetTime};
@@ -134,6 +134,8 @@ enum WorkerEndKind {
     Normal,
     /// The worker failed.
     Failed(String),
+    /// The worker reached a limit of its budget.
+    OverBudget(String),
     /// The worker's provider failed.
     ProviderFailed(String, ProfileVerdict),
     /// The worker never ran.
@@ -147,6 +149,10 @@ impl WorkerEndKind {
         match ran.end_reason {
             EndReason::TimeLimit => return Self::Failed("it exceeded its time limit".to_owned()),
             EndReason::Silent => return Self::Failed("it printed nothing for too long".to_owned()),
+            EndReason::Budget(_) if has_report => return Self::Normal,
+            EndReason::Budget(limit) => {
+                return Self::OverBudget(format!("budget: the {} has used {limit}", limit.scope.name()));
+            }
             EndReason::NotEnded | EndReason::Lost | EndReason::Reported => {}
         }
         let exit = match &ran.result.outcome {
@@ -167,6 +173,10 @@ impl WorkerEndKind {
             // Its report was recorded before it failed.
             ClientEnd::Failed { cause: FailureCause::Client, .. } if has_report => Self::Normal,
             ClientEnd::Failed { cause: FailureCause::Client, text } => Self::Failed(text),
+            ClientEnd::Failed { cause: FailureCause::Budget, .. } if has_report => Self::Normal,
+            ClientEnd::Failed { cause: FailureCause::Budget, text } => {
+                Self::OverBudget(format!("budget: the client stopped at its budget: {text}"))
+            }
             ClientEnd::Failed { cause, text } => {
                 let told = summary.reset.or_else(|| {
                     // The output of a client without events is its message.
@@ -200,6 +210,12 @@ fn close_by_end(
         WorkerEndKind::ProviderFailed(text, verdict) => {
             let outcome = WorkerOutcome::Provider;
             release_work(session, work, EndRecord { outcome, detail: Some(text), verdict })
+        }
+        WorkerEndKind::OverBudget(reason) => {
+            let result = ThreadResult::Failed { reason: reason.clone(), last: false };
+            let closed = close_claimed_thread(session, work, result, false)?;
+            let (outcome, verdict) = (WorkerOutcome::Budget, ProfileVerdict::Nothing);
+            Ok((EndRecord { outcome, detail: Some(reason), verdict }, closed))
         }
         WorkerEndKind::NeverRan(text) => {
             let verdict = ProfileVerdict::Refused { cause: CooldownCause::Access, told: None };
@@ -434,24 +450,19 @@ pub(super) fn record_lost(session: &mut Session, work: &mut ClaimedWork) -> Resu
     Ok(wrapper_outcome(work, WorkerOutcome::Lost, None, None, None))
 }
 
-/// Adds the usage since the last record to the run and the task.
+/// Records the usage since the last record.
 fn record_unspent(session: &mut Session, work: &mut ClaimedWork) -> Result<(), Error> {
-    let more = work.unspent;
-    if more == ResourceUsage::default() {
-        return Ok(());
-    }
-    let recorded = session.write(WriteDurability::Power, |tx, _| {
-        let run = thread::load(tx, work.thread())?.and_then(|thread| thread.head.reference);
-        if let Some(reference) = run {
-            run_table::add_usage(tx, reference.run, more)?;
-            task_table::add_usage(tx, reference.task, more)?;
-        }
-        Ok(TxEnd::Commit(()))
-    });
-    if recorded.is_ok() {
-        work.unspent = ResourceUsage::default();
-    }
-    recorded
+    let Some(more) = work.unspent else { return Ok(()) };
+    let recalled = session.write(WriteDurability::Power, |tx, now| {
+        let found = thread::load(tx, work.thread())?;
+        let recalled = match found.as_ref().zip(work.usage_record(more, true)) {
+            Some((found, record)) => record_usage(tx, found, &record, now)?.recalled,
+            None => Vec::new(),
+        };
+        Ok(TxEnd::Commit(recalled))
+    })?;
+    work.unspent = None;
+    liveness::stop_workers_of(session, &recalled)
 }
 
 /// Returns the record of a worker's end, as far as it is known without the store.
@@ -468,6 +479,7 @@ pub(super) fn kept_report(
             let reason = ran.last_words(config).append_to(text);
             KeptEnd::Failed { reason: config.secrets.redact_text(&reason).into_owned() }
         }
+        WorkerEndKind::OverBudget(reason) => KeptEnd::Failed { reason },
         WorkerEndKind::Normal => KeptEnd::Finished {
             result: config
                 .reports_by_exit()

@@ -4,16 +4,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use orch_core::event::EventKind;
 use orch_core::lease::LeaseLength;
-use orch_core::run::ResourceUsage;
+use orch_core::run::budget::LimitUsage;
 use orch_core::thread::{ThreadState, decide};
 use orch_core::time::Time;
+use orch_scheduler::budget::{BudgetVerdict, record_usage};
 use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
-use orch_store::table::{run as run_table, task as task_table, thread, worker};
+use orch_store::table::{thread, worker};
 
 use super::claim::ClaimedWork;
+use super::usage::StartUsage;
 use orch_inbox::renew::{RenewRequest, renew_lease};
-use orch_inbox::{Error, Session, append_thread_event};
+use orch_inbox::{Error, Session, append_thread_event, liveness};
 use orch_process::worker::{OutputLine, TickDecision, WorkerTiming};
 use orch_profile::{ClientSummary, EventReader};
 
@@ -22,6 +24,9 @@ const RECORD_EVERY: Duration = Duration::from_secs(10);
 
 /// The first interval, short so that observers see the start. Each further interval is twice as long.
 const RECORD_FIRST: Duration = Duration::from_millis(300);
+
+/// The longest interval between records of usage under a limit that others share.
+const LIMITED_RECORD_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a worker may run after its own report closed the thread.
 const LINGER: Duration = Duration::from_secs(60);
@@ -42,6 +47,21 @@ pub(super) enum EndReason {
     TimeLimit,
     /// The worker printed nothing for too long.
     Silent,
+    /// A limit of the attempt, its task or its run is reached.
+    Budget(LimitUsage),
+}
+
+/// What a guard enforces.
+#[derive(Clone, Copy)]
+pub(super) struct GuardSettings {
+    /// The time limit of this start.
+    pub limit: Option<Duration>,
+    /// How long the worker may print nothing.
+    pub silence: Option<Duration>,
+    /// Whether a silent worker is ended.
+    pub ends_silent: bool,
+    /// Whether the worker costs nothing.
+    pub is_free: bool,
 }
 
 /// Watches one start of a worker.
@@ -62,8 +82,12 @@ pub(super) struct WorkerGuard<'b> {
     reported_at: Option<Instant>,
     /// Whether the row differs from the store.
     dirty: bool,
-    /// The tokens and costs that were added to the run.
-    recorded_usage: (i64, i64),
+    /// Whether the worker costs nothing.
+    is_free: bool,
+    /// The usage of this start that was recorded.
+    recorded_usage: StartUsage,
+    /// What the limits said then, and when.
+    verdict: Option<(BudgetVerdict, Instant)>,
     end_reason: EndReason,
 }
 
@@ -72,13 +96,10 @@ impl<'b> WorkerGuard<'b> {
         open: &'b dyn Fn() -> Result<Session, Error>,
         work: &'b mut ClaimedWork,
         reader: Option<EventReader>,
-        limit: Option<Duration>,
-        silence: Option<Duration>,
-        ends_silent: bool,
+        settings: GuardSettings,
     ) -> Self {
         let now = Instant::now();
         let renew_every = renewal_interval(work.lease);
-        let recorded_usage = (work.row.tokens, work.row.cost_micros);
         Self {
             open,
             work,
@@ -89,12 +110,14 @@ impl<'b> WorkerGuard<'b> {
             renew_at: now + renew_every,
             renew_every,
             started_at: now,
-            limit,
-            silence,
-            ends_silent,
+            limit: settings.limit,
+            silence: settings.silence,
+            ends_silent: settings.ends_silent,
             reported_at: None,
             dirty: false,
-            recorded_usage,
+            is_free: settings.is_free,
+            recorded_usage: StartUsage::UNKNOWN,
+            verdict: None,
             end_reason: EndReason::NotEnded,
         }
     }
@@ -112,13 +135,42 @@ impl<'b> WorkerGuard<'b> {
             if let Some(activity) = update.activity {
                 row.activity = Some(activity);
             }
-            if let Some(tokens) = update.tokens {
-                row.tokens = self.recorded_usage.0.max(i64::try_from(tokens.total()).unwrap_or(i64::MAX));
-            }
-            if let Some(cost) = update.cost {
-                row.cost_micros = self.recorded_usage.1.max(i64::try_from(cost.0).unwrap_or(i64::MAX));
-            }
         }
+        self.schedule_usage_record();
+    }
+
+    fn current_usage(&self) -> StartUsage {
+        let summary = self.reader.as_ref().map(EventReader::current_summary);
+        StartUsage::of_start(summary, self.is_free, self.started_at.elapsed())
+    }
+
+    /// Records usage at once where a limit may be reached by it, and soon where there is a limit.
+    fn schedule_usage_record(&mut self) {
+        let usage = self.current_usage();
+        if !usage.has_other_amounts(self.recorded_usage) {
+            return;
+        }
+        let Some((verdict, recorded_at)) = &self.verdict else {
+            self.next = self.started_at;
+            return;
+        };
+        let more = usage.since(self.recorded_usage).spent;
+        let is_reached = |left: Option<i64>, used: i64| left.is_some_and(|left| used >= left);
+        if is_reached(verdict.cost_left, more.known_cost())
+            || is_reached(verdict.tokens_left, more.known_tokens())
+        {
+            self.next = self.started_at;
+        } else if verdict.cost_left.is_some() || verdict.tokens_left.is_some() {
+            // Others may use up a limit that they share.
+            self.next = self.next.min(*recorded_at + LIMITED_RECORD_EVERY);
+        }
+    }
+
+    /// Returns when a limit of wall time is reached.
+    fn wall_limit_at(&self) -> Option<Instant> {
+        let (verdict, at) = self.verdict.as_ref()?;
+        let left = u64::try_from(verdict.wall_left?.0).unwrap_or(0);
+        Some(*at + Duration::from_millis(left))
     }
 
     pub(super) fn next_tick_at(&self) -> Option<Instant> {
@@ -126,7 +178,8 @@ impl<'b> WorkerGuard<'b> {
         let linger = self.reported_at.map(|at| at + LINGER);
         let silence =
             self.silence.filter(|_| !self.work.row.silent).map(|silence| self.last_output_at + silence);
-        [Some(self.next), limit, linger, silence].into_iter().flatten().min()
+        let wall = self.wall_limit_at().filter(|_| self.end_reason == EndReason::NotEnded);
+        [Some(self.next), limit, linger, silence, wall].into_iter().flatten().min()
     }
 
     /// Checks the limits, and records and renews what is due.
@@ -155,6 +208,10 @@ impl<'b> WorkerGuard<'b> {
             self.reported_at = None;
             self.end_reason = EndReason::Reported;
         }
+        if self.wall_limit_at().is_some_and(|at| now >= at) {
+            self.dirty = true;
+            self.next = now;
+        }
         let silent = self.silence.is_some_and(|silence| timing.silent >= silence);
         if silent != self.work.row.silent {
             self.work.row.silent = silent;
@@ -173,7 +230,7 @@ impl<'b> WorkerGuard<'b> {
         if !renewing && !self.dirty {
             return;
         }
-        match (self.open)().and_then(|mut session| self.write_progress(&mut session, renewing)) {
+        match (self.open)().and_then(|mut session| self.write_progress(&mut session, renewing, now)) {
             Ok(()) => {
                 self.dirty = false;
                 if renewing {
@@ -187,16 +244,14 @@ impl<'b> WorkerGuard<'b> {
         }
     }
 
-    fn write_progress(&mut self, session: &mut Session, renewing: bool) -> Result<(), Error> {
-        let spent = ResourceUsage {
-            tokens: self.work.row.tokens - self.recorded_usage.0,
-            cost_micros: self.work.row.cost_micros - self.recorded_usage.1,
-            attempts: 0,
-        };
+    fn write_progress(&mut self, session: &mut Session, renewing: bool, now: Instant) -> Result<(), Error> {
+        let usage = self.current_usage();
+        let more = usage.since(self.recorded_usage);
+        let has_ended = self.end_reason != EndReason::NotEnded;
         let silence = self.silence.map_or(0, |silence| silence.as_millis());
         let (silence_ms, ends_silent) = (i64::try_from(silence).unwrap_or(i64::MAX), self.ends_silent);
         let work = &mut *self.work;
-        let state = session.write(WriteDurability::Process, |tx, now| {
+        let state = session.write(WriteDurability::Process, |tx, at| {
             let Some(found) = thread::load(tx, work.row.thread)? else { return Ok(TxEnd::Rollback(None)) };
             let stored = worker::load(tx, work.row.thread)?;
             let was_silent = stored.as_ref().is_some_and(|row| row.silent);
@@ -204,16 +259,21 @@ impl<'b> WorkerGuard<'b> {
             worker::upsert(tx, &work.row)?;
             if work.row.silent && !was_silent {
                 let data = vec![("silence_ms", silence_ms.into()), ("ends", ends_silent.into())];
-                append_thread_event(tx, EventKind::Silent, &found, &work.row.agent, data, now)?;
+                append_thread_event(tx, EventKind::Silent, &found, &work.row.agent, data, at)?;
             }
-            if let Some(reference) = found.head.reference.filter(|_| spent != ResourceUsage::default()) {
-                run_table::add_usage(tx, reference.run, spent)?;
-                task_table::add_usage(tx, reference.task, spent)?;
-            }
-            Ok(TxEnd::Commit(Some(found)))
+            let verdict = match work.usage_record(more, has_ended) {
+                Some(record) => record_usage(tx, &found, &record, at)?,
+                None => BudgetVerdict::default(),
+            };
+            Ok(TxEnd::Commit(Some((found, verdict))))
         })?;
-        self.recorded_usage = (self.work.row.tokens, self.work.row.cost_micros);
-        let Some(found) = state else { return Ok(()) };
+        self.recorded_usage = usage;
+        let Some((found, verdict)) = state else { return Ok(()) };
+        liveness::stop_workers_of(session, &verdict.recalled)?;
+        if let Some(limit) = verdict.reached.filter(|_| !has_ended) {
+            self.end_reason = EndReason::Budget(limit);
+        }
+        self.verdict = Some((verdict, now));
         if decide::verify_token(&found, &self.work.digest).is_ok() {
             if renewing {
                 let request = RenewRequest { thread: found.id, token: self.work.token.clone(), lease: None };
@@ -233,7 +293,17 @@ impl<'b> WorkerGuard<'b> {
             | ThreadState::Blocked { .. }
             | ThreadState::Done(_)
             | ThreadState::Failed(_)
-            | ThreadState::Cancelled => self.end_reason = EndReason::Lost,
+            | ThreadState::Cancelled
+                if self.end_reason == EndReason::NotEnded =>
+            {
+                self.end_reason = EndReason::Lost;
+            }
+            ThreadState::Queued
+            | ThreadState::Claimed { .. }
+            | ThreadState::Blocked { .. }
+            | ThreadState::Done(_)
+            | ThreadState::Failed(_)
+            | ThreadState::Cancelled => {}
         }
         Ok(())
     }
@@ -251,18 +321,8 @@ impl<'b> WorkerGuard<'b> {
     /// Returns the summary of the output, and why the worker was ended.
     pub(super) fn into_summary(self) -> (Option<ClientSummary>, EndReason) {
         let summary = self.reader.map(EventReader::finish);
-        if let Some(summary) = &summary {
-            let row = &mut self.work.row;
-            if let Some(tokens) = summary.tokens {
-                row.tokens = row.tokens.max(i64::try_from(tokens.total()).unwrap_or(i64::MAX));
-            }
-            if let Some(cost) = summary.cost {
-                row.cost_micros = row.cost_micros.max(i64::try_from(cost.0).unwrap_or(i64::MAX));
-            }
-            let (tokens, cost_micros) =
-                (row.tokens - self.recorded_usage.0, row.cost_micros - self.recorded_usage.1);
-            self.work.unspent = ResourceUsage { tokens, cost_micros, attempts: 0 };
-        }
+        let usage = StartUsage::of_start(summary.as_ref(), self.is_free, self.started_at.elapsed());
+        self.work.unspent = Some(usage.since(self.recorded_usage));
         (summary, self.end_reason)
     }
 }

@@ -15,12 +15,15 @@ use orch_profile::brief::{
     BriefFacts, BriefTemplate, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer, RejectedWork,
     ResumeCause, ResumeFacts,
 };
-use orch_profile::{BriefDelivery, NudgeRule, PlaceholderValues, Profile, ResponsibleParty, variables};
+use orch_profile::{
+    BriefDelivery, NudgeRule, PlaceholderValues, Profile, ResponsibleParty, SessionTotals, variables,
+};
 use orch_scheduler::meter;
 
 use super::claim::{ClaimedWork, random_uuid};
 use super::config::{DEFER, WorkerSource, WrapperConfig};
 use super::relay;
+use super::usage::StartFacts;
 use super::work_changes::WorkChanges;
 use crate::SupervisorError;
 use orch_git::read_git_folders;
@@ -33,6 +36,8 @@ pub(super) struct WorkerLaunch {
     /// The session id, if a session with this id exists or is about to.
     pub session: Option<String>,
     pub silence: Option<Duration>,
+    /// What the session used in earlier starts.
+    pub session_before: SessionTotals,
     brief: BriefPayload,
 }
 
@@ -95,6 +100,7 @@ pub(super) fn prepare_launch(
             folder,
             session: None,
             silence: None,
+            session_before: SessionTotals::default(),
             brief: BriefPayload::None,
         }),
         WorkerSource::Profile { profile, template } => {
@@ -107,7 +113,8 @@ pub(super) fn prepare_launch(
             let again = !matches!(cause, StartCause::Claimed);
             let resumes = profile.resume.is_some()
                 && (work.row.session.is_some() || (again && !profile.reports_session()));
-            let start = ClientStart { config, work, profile, folder, session, resumes };
+            let facts = StartFacts::load(config, work, profile, session.as_deref().filter(|_| resumes))?;
+            let start = ClientStart { config, work, profile, folder, session, resumes, facts };
             let text = start.render_brief(template, cause)?;
             start.prepare(&config.secrets.redact_text(&text))
         }
@@ -123,6 +130,7 @@ struct ClientStart<'a, 'c> {
     session: Option<String>,
     /// Whether the session is resumed.
     resumes: bool,
+    facts: StartFacts,
 }
 
 impl ClientStart<'_, '_> {
@@ -215,7 +223,7 @@ impl ClientStart<'_, '_> {
     }
 
     fn prepare(self, text: &str) -> Result<WorkerLaunch, SupervisorError> {
-        let Self { config, work, profile, folder, session, resumes } = self;
+        let Self { config, work, profile, folder, session, resumes, facts } = self;
         let brief_file = work.log.with_file_name(format!("{}.brief", work.thread()));
         let brief = match profile.brief {
             BriefDelivery::Stdin => BriefPayload::Bytes(text.as_bytes().to_vec()),
@@ -238,6 +246,7 @@ impl ClientStart<'_, '_> {
             git_common_dir: common.as_deref(),
             inbox: &config.programs.inbox,
             orch: &config.programs.orch,
+            budget_usd: facts.budget_usd.as_deref(),
         };
         // A script does not read its brief as a model does, so the brief costs nothing.
         if let (Some(attempt), Some(folder), ResponsibleParty::Worker) =
@@ -263,6 +272,7 @@ impl ClientStart<'_, '_> {
             folder,
             session: session.filter(|_| profile.resume.is_some() && (resumes || !profile.reports_session())),
             silence: profile.silence.map(|span| Duration::from_millis(u64::try_from(span.0).unwrap_or(0))),
+            session_before: facts.before,
             brief,
         })
     }

@@ -7,10 +7,8 @@ use std::path::PathBuf;
 
 use orch_core::id::{MessageId, Slug, ThreadId};
 use orch_core::lease::LeaseLength;
-use orch_core::run::ResourceUsage;
 use orch_core::time::{Time, TimeSpan};
 use orch_inbox::token;
-use orch_profile::SessionTotals;
 use serde::{Deserialize, Serialize};
 
 use super::claim::{ClaimedWork, new_worker_row};
@@ -64,8 +62,7 @@ impl ClaimedWork {
             log: payload.log,
             lease: payload.lease_ms.and_then(|length| LeaseLength::new(TimeSpan(length)).ok()),
             row,
-            totals: SessionTotals::default(),
-            unspent: ResourceUsage::default(),
+            unspent: None,
             relay: None,
             answered: payload.answered.map(MessageId),
             nudged: false,

@@ -22,7 +22,7 @@ use super::config::{LOG_BYTES_MAX, WrapperConfig, WrapperOutcome};
 use super::cooldown::{self, ProfileVerdict};
 use super::end_text::WorkerSaid;
 use super::finish::{self, AwaitedAnswer, FinishOutcome};
-use super::guard::{EndReason, WorkerGuard};
+use super::guard::{EndReason, GuardSettings, WorkerGuard};
 use super::launch::StartCause;
 use super::{launch, relay};
 use crate::SupervisorError;
@@ -128,11 +128,16 @@ fn run_worker_once(
 ) -> Result<WorkerStartResult, SupervisorError> {
     let launch = launch::prepare_launch(config, work, cause)?;
     work.row.session = launch.session.clone().or(work.row.session.take());
-    let reader = config.profile().map(|profile| profile.event_reader(work.totals));
+    let reader = config.profile().map(|profile| profile.event_reader(launch.session_before));
     let (tag, log) = (work.row.tag.clone(), work.log.clone());
     let grace = Duration::from_millis(u64::try_from(work.row.grace.0).unwrap_or(0));
-    let mut guard =
-        WorkerGuard::new(config.open, work, reader, config.limit, launch.silence, config.ends_silent);
+    let settings = GuardSettings {
+        limit: config.limit,
+        silence: launch.silence,
+        ends_silent: config.ends_silent,
+        is_free: config.profile().is_some_and(|profile| profile.is_free),
+    };
+    let mut guard = WorkerGuard::new(config.open, work, reader, settings);
     let mut observer =
         EchoingObserver { guard: &mut guard, echo: &mut *config.echo, secrets: &config.secrets };
     let result = run_worker(
@@ -153,7 +158,6 @@ fn run_worker_once(
     );
     let (summary, end_reason) = guard.into_summary();
     if let Some(summary) = &summary {
-        work.totals = summary.totals;
         work.row.session = summary.session.clone().or(work.row.session.take());
     }
     Ok(WorkerStartResult { result, summary, end_reason })

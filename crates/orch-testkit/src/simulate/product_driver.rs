@@ -356,7 +356,13 @@ impl ProductDriver<'_> {
             SimulatedAction::Dispatch { task, to } => {
                 let (task, to) = (task_ref(*task), to.map(parse_slug));
                 self.call_operation(dispatched_text, |session, receipt| {
-                    dispatch::dispatch_task(session, receipt, &lead, &task, to.as_ref())
+                    dispatch::dispatch_task(
+                        session,
+                        receipt,
+                        &lead,
+                        &task,
+                        dispatch::DispatchRecipient::agent(to.as_ref()),
+                    )
                 })
             }
             SimulatedAction::DispatchAll { run, to, limit } => self.dispatch_all(*run, to, *limit),
@@ -384,6 +390,7 @@ impl ProductDriver<'_> {
             run: run.map(|run| parse_slug(RUNS[run])),
             to: to.iter().map(|name| parse_slug(name)).collect(),
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            free: std::collections::BTreeSet::new(),
         };
         let tell = |all: &dispatch::DispatchAllOutcome| {
             let sent: Vec<String> = all.dispatched.iter().map(dispatched_text).collect();

@@ -78,6 +78,7 @@ impl DemoSetup {
             once: false,
             attempt_limit: None,
             end_silent: false,
+            allow_unmetered: false,
             no_check_cache: false,
             names_run: true,
             waits_for_resumption: true,

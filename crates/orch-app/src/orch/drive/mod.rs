@@ -16,11 +16,13 @@ use orch_contract::{ErrorCode, ErrorView, EventView, operation};
 use orch_core::event::Event;
 use orch_core::id::Slug;
 use orch_core::limit;
-use orch_core::run::Run;
+use orch_core::run::{Budget, Run};
 use orch_core::shell;
 use orch_core::time::TimeSpan;
+use orch_inbox::Session;
 use orch_process::TrustRecord;
 use orch_profile::ProfileReference;
+use orch_scheduler::lookup;
 use orch_supervisor::settings::{self, SettingsProblem};
 use orch_supervisor::supervisor::notify::EventNotifier;
 use orch_supervisor::supervisor::stall::StallReason;
@@ -66,6 +68,8 @@ pub struct DriveRequest {
     pub waits_for_resumption: bool,
     /// Whether workers that print nothing for too long are terminated.
     pub end_silent: bool,
+    /// Whether profiles whose cost is not known in time are used under a limit of cost.
+    pub allow_unmetered: bool,
     /// Runs checks although their results were known before the drive.
     pub no_check_cache: bool,
     /// The most checks of merges at once in each run.
@@ -101,6 +105,9 @@ impl DriveRequest {
         }
         if self.end_silent {
             option("on-silence", "end".to_owned());
+        }
+        if self.allow_unmetered {
+            words.push("--allow-unmetered".to_owned());
         }
         if self.no_check_cache {
             words.push("--no-check-cache".to_owned());
@@ -141,6 +148,7 @@ impl DriveRequest {
         pool.attempt_limit = self.attempt_limit;
         pool.labels = self.labels.iter().cloned().collect();
         pool.ends_silent = self.end_silent;
+        pool.allows_unmetered = self.allow_unmetered;
         Ok(pool)
     }
 }
@@ -179,7 +187,8 @@ impl App<'_> {
     /// # Errors
     /// A profile or the settings cannot be read.
     pub fn set_up_drive(&mut self, request: DriveRequest) -> Result<DriveSetup, AppError> {
-        let pool = request.worker_pool(self)?;
+        let mut pool = request.worker_pool(self)?;
+        require_metering(self.session()?, &request, &mut pool)?;
         let (open, store) = self.session_opener()?;
         Ok(DriveSetup {
             request,
@@ -295,6 +304,37 @@ impl DriveSetup {
         })?;
         Ok(DrivenRuns { request, outcome, notifier })
     }
+}
+
+/// Checks that the limits of cost of the runs can hold with the workers of a drive.
+fn require_metering(
+    session: &mut Session,
+    request: &DriveRequest,
+    pool: &mut WorkerPool,
+) -> Result<(), AppError> {
+    // A run that does not exist is refused by the drive itself.
+    let runs = session.query(|tx| lookup::find_runs(tx, request.run.as_ref())).unwrap_or_default();
+    pool.check_metering(&Budget::default());
+    for run in runs.iter().filter(|run| run.state.status().is_unfinished()) {
+        let unmetered = pool.check_metering(&run.budget);
+        if !unmetered.is_empty() {
+            return Err(unmetered_error(run, &unmetered).into());
+        }
+    }
+    Ok(())
+}
+
+fn unmetered_error(run: &Run, profiles: &[Slug]) -> ErrorView {
+    let names: Vec<String> = profiles.iter().map(Slug::to_string).collect();
+    let listed = names.join(", ");
+    let name = &run.name;
+    let message = format!(
+        "The cost of run {name} has a limit, and what workers of {listed} cost is not known in time to keep it."
+    );
+    ErrorView::new(ErrorCode::Unmetered, message)
+        .with_detail("profiles", names)
+        .with_detail("run", name.to_string())
+        .with_hint(format!("orch run edit {name} --attempt-reserve USD"))
 }
 
 /// Explains why nothing moves, and names the command that helps.
@@ -443,6 +483,7 @@ fn incomplete_error(runs: &[Run], reason: &str, interrupted: bool) -> ErrorView 
 fn remedy_command(driven: &DriveOutcome) -> Option<String> {
     match driven.reason.as_ref()? {
         StopReason::NoWorker { run } => Some(format!("orch drive {run} --profile claude")),
+        StopReason::OverBudget { next, .. } => next.clone(),
         StopReason::Stuck { .. } => {
             driven.stuck.first().and_then(|failed| operation::next_commands(failed).into_iter().next())
         }

@@ -8,7 +8,7 @@ use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::refusal::Refusal;
-use orch_core::run::{AttemptRules, Budget, DoneWhen, Policy, RunEdit};
+use orch_core::run::{AttemptRules, DoneWhen, Policy, RunEdit};
 use orch_core::shell;
 use orch_inbox::{Error, Response};
 use orch_scheduler::plan::{TaskPlan, add_plan};
@@ -129,15 +129,7 @@ fn new_run(plan: &TaskPlan, name: Slug, title: String, base: Option<String>, fol
             run_hooks: edit.run_hooks.unwrap_or(false),
             rework: edit.rework.unwrap_or(limit::REWORK_DEFAULT),
         },
-        budget: Budget {
-            max_wall: edit.max_wall.flatten(),
-            max_cost_micros: edit.max_cost_micros.flatten(),
-            max_tokens: edit.max_tokens.flatten(),
-            max_attempts_all: edit.max_attempts_all.flatten(),
-            task_wall: edit.task_wall.flatten(),
-            task_cost_micros: edit.task_cost_micros.flatten(),
-            task_tokens: edit.task_tokens.flatten(),
-        },
+        budget: edit.budget,
         folder: folder.clone(),
         place: Some(RunLocation {
             folder,

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use orch_contract::UtcTimestamp;
-use orch_core::run::{LandingManner, RunOutcome, RunState, RunStatus};
+use orch_core::id::Slug;
+use orch_core::run::usage::DollarAmount;
+use orch_core::run::{LandingManner, ResourceUsage, RunOutcome, RunState, RunStatus};
 use orch_core::shell;
 use orch_core::task::{ChecksStatus, TaskState};
 use orch_query::report::{AskedQuestion, NotableEvent, RunReport};
@@ -118,10 +120,27 @@ fn write_header(page: &mut MarkdownPage, report: &RunReport) {
             on.unwrap_or_default()
         );
     }
-    if run.spent.cost_micros > 0 {
-        let _ = write!(facts, "\nIt has cost {:.2} US dollars.", run.spent.cost_micros as f64 / 1e6);
+    if let Some(used) = describe_usage(run.spent) {
+        let _ = write!(facts, "\nIt has used {used}.");
+    }
+    for (profile, sum) in &report.profiles {
+        let name = profile.as_ref().map_or("without a profile", Slug::as_str);
+        let attempts = sum.spent.attempts;
+        let used = describe_usage(sum.spent).unwrap_or_else(|| "an unknown amount".to_owned());
+        let _ = write!(facts, "\n- {name}: {used} in {attempts} attempts");
     }
     page.write_line(&format!("\n{facts}"));
+}
+
+/// Describes what is known of a usage; `None` where nothing is.
+fn describe_usage(spent: ResourceUsage) -> Option<String> {
+    let cost = spent.cost_micros.map(|cost| format!("{} US dollars", DollarAmount(cost)));
+    let tokens = spent.tokens.map(|tokens| format!("{} tokens", tokens.total()));
+    match (cost, tokens) {
+        (Some(cost), Some(tokens)) => Some(format!("{cost} and {tokens}")),
+        (Some(known), None) | (None, Some(known)) => Some(known),
+        (None, None) => None,
+    }
 }
 
 fn run_state_text(report: &RunReport) -> &'static str {

@@ -8,7 +8,7 @@ use orch_contract::orch::review::{
     ReviewedQuestionView, TaskEvidenceView,
 };
 use orch_contract::run::RunLandingView;
-use orch_contract::{AttemptView, CheckView};
+use orch_contract::{AttemptView, CheckView, UsdAmount};
 use orch_core::escape::path_text;
 use orch_core::id::Slug;
 use orch_core::limit;
@@ -92,7 +92,7 @@ fn review_response(review: &RunReview) -> ReviewResponse {
         questions: report.questions.first.iter().map(question_view).collect(),
         tasks: tasks.iter().map(evidence_view).collect(),
         tasks_total: report.done.total + report.left.total,
-        cost_usd: reported_cost(run.spent.cost_micros),
+        cost_usd: run.spent.cost_micros.map(UsdAmount),
         next: next_commands(report),
     }
 }
@@ -176,10 +176,4 @@ fn evidence_view(evidence: &TaskEvidence) -> TaskEvidenceView {
 /// Returns the file with a path that is text.
 fn plain_path(file: FileChangeView) -> FileChangeView {
     FileChangeView { path: path_text(file.path.as_ref()), ..file }
-}
-
-/// Returns a cost in US dollars; a run whose workers reported none has an unknown cost.
-#[expect(clippy::cast_precision_loss, reason = "costs are far below what a float holds exactly")]
-fn reported_cost(micros: i64) -> Option<f64> {
-    (micros > 0).then(|| micros as f64 / 1e6)
 }

@@ -9,6 +9,7 @@ use orch_contract::orch::review::{
 use orch_core::check::CheckState;
 use orch_core::path_risk::PathRisk;
 use orch_core::run::LandingManner;
+use orch_core::run::usage::DollarAmount;
 use orch_core::task::{ChecksStatus, TaskState};
 
 use crate::orch::report::markdown::{code_span, escape_inline};
@@ -58,7 +59,7 @@ pub fn summary(review: &ReviewResponse) -> String {
     }
     match review.cost_usd {
         Some(cost) => {
-            let _ = write!(text, "; {cost:.2} US dollars");
+            let _ = write!(text, "; {} US dollars", DollarAmount(cost.0));
         }
         None => text.push_str("; cost unknown"),
     }

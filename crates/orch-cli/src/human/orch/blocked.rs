@@ -61,10 +61,10 @@ pub(super) fn write_stuck_tasks(paper: &mut TextPage, list: &[StuckTaskView]) {
         let (first, more) = (paper.painter().paint_text(TextTone::Strong, tasks[0]), tasks.len() - 1);
         let others = if more == 0 { String::new() } else { format!(" and {more} more") };
         paper.write_line(format!("  {first}{others}  {}", escape_controls(&reason.message)));
-        if let Some(next) = reason.next.as_ref().filter(|next| said != Some(*next)) {
+        for next in reason.next_commands().iter().filter(|_| said != Some(reason.next_commands())) {
             paper.write_note(&format!("    {}", escape_controls(next)));
-            said = Some(next);
         }
+        said = Some(reason.next_commands());
     }
 }
 

@@ -107,7 +107,7 @@ impl HumanReadable for WhyResponse {
         }
         for reason in &self.reasons {
             paper.write_line(format!("- {}", escape_controls(&reason.message)));
-            if let Some(next) = &reason.next {
+            for next in reason.next_commands() {
                 paper.write_note(&format!("  {}", escape_controls(next)));
             }
         }

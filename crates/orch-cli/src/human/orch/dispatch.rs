@@ -1,5 +1,6 @@
 //! Text for dispatched tasks.
 
+use orch_contract::ReasonView;
 use orch_contract::orch::dispatch::{BulkDispatch, DispatchResponse, DispatchedTask};
 
 use super::counted_noun;
@@ -43,7 +44,7 @@ fn write_dispatched_all(paper: &mut TextPage, all: &BulkDispatch) {
         let label = paper.painter().paint_text(TextTone::Attention, "not dispatched:");
         let why = refused.reasons.first().map_or(&refused.message, |reason| &reason.message);
         paper.write_line(format!("{task}  {label} {}", escape_controls(why)));
-        for next in refused.reasons.iter().filter_map(|reason| reason.next.as_ref()) {
+        for next in refused.reasons.iter().flat_map(ReasonView::next_commands) {
             paper.write_note(&format!("  {}", escape_controls(next)));
         }
     }

@@ -69,7 +69,7 @@ fn event_tone(kind: EventKind) -> TextTone {
         | EventKind::BranchAdvanced
         | EventKind::BranchMoved
         | EventKind::Late => TextTone::Attention,
-        EventKind::Fault | EventKind::Budget | EventKind::RateLimited | EventKind::Silent => {
+        EventKind::Fault | EventKind::BudgetWarning | EventKind::RateLimited | EventKind::Silent => {
             TextTone::Attention
         }
         EventKind::Failed | EventKind::Lost | EventKind::Rejected | EventKind::ThreadFailed => TextTone::Bad,

@@ -17,6 +17,7 @@ pub(crate) mod live;
 mod log;
 mod meter;
 mod profile;
+mod report;
 mod review;
 mod run;
 mod state;
@@ -24,6 +25,7 @@ mod status;
 mod store;
 mod task;
 mod timeline;
+mod usage;
 mod worktree;
 
 /// Formats a number with its noun: `1 task`, `3 tasks`.

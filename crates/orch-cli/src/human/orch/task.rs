@@ -3,7 +3,9 @@
 use orch_contract::attempt::{AttemptChecksView, JudgementView};
 use orch_contract::orch::dependency::{DependencyEditResponse, DependencyListResponse, DependencyView};
 use orch_contract::orch::plan::{PlanResponse, TaskAddResponse};
-use orch_contract::orch::task::{TaskChangeResponse, TaskListResponse, TaskResponse, TaskShowResponse};
+use orch_contract::orch::task::{
+    RefusedReadyTask, TaskChangeResponse, TaskListResponse, TaskResponse, TaskShowResponse,
+};
 use orch_contract::{AttemptView, TaskOrSummary, TaskSummary, TaskView, UtcTimestamp};
 use orch_core::attempt::AttemptState;
 use orch_core::task::TaskState;
@@ -191,6 +193,7 @@ impl HumanReadable for TaskListResponse {
     fn render_human(&self, paper: &mut TextPage) {
         if self.tasks.is_empty() {
             paper.write_line("No tasks.");
+            write_refused_tasks(paper, &self.refused);
             return;
         }
         if self.tasks.iter().any(|task| matches!(task, TaskOrSummary::Full(_))) {
@@ -201,7 +204,21 @@ impl HumanReadable for TaskListResponse {
         } else {
             write_task_table(paper, self.tasks.iter().map(TaskLine::from));
         }
+        write_refused_tasks(paper, &self.refused);
         paper.write_truncation(self.tasks.len(), self.total, self.next.as_deref());
+    }
+}
+
+/// Writes the tasks that the budget keeps from being dispatched.
+fn write_refused_tasks(paper: &mut TextPage, refused: &[RefusedReadyTask]) {
+    for refused in refused {
+        let task = paper.painter().paint_text(TextTone::Strong, &refused.task);
+        for reason in &refused.reasons {
+            paper.write_line(format!("{task}  not now: {}", escape_controls(&reason.message)));
+            for next in reason.next_commands() {
+                paper.write_note(&format!("  {}", escape_controls(next)));
+            }
+        }
     }
 }
 

@@ -65,6 +65,9 @@ pub(in crate::orch) struct DriveArgs {
     /// What to do with a worker that prints nothing for longer than its profile allows
     #[arg(long, value_name = "WHAT", default_value = ON_SILENCE_DEFAULT, value_parser = ["tell", "end"])]
     on_silence: String,
+    /// Use profiles whose cost is not known in time under a limit of cost; what they cost is left out of account
+    #[arg(long)]
+    allow_unmetered: bool,
     /// Run checks again although their results are known
     #[arg(long)]
     no_check_cache: bool,
@@ -140,6 +143,7 @@ fn drive_request(args: DriveArgs, agent: Slug, run: Option<Slug>) -> DriveReques
         labels: args.labels,
         until_idle: args.until == "idle",
         once: args.once,
+        allow_unmetered: args.allow_unmetered,
         attempt_limit: args.attempt_limit,
         end_silent: args.on_silence == "end",
         no_check_cache: args.no_check_cache,

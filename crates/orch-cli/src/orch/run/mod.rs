@@ -1,5 +1,6 @@
 //! `orch run …`: one goal with its limits.
 
+mod budget;
 mod cancel;
 mod choose;
 mod edit;

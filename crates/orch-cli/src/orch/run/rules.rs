@@ -1,14 +1,14 @@
-//! The options of a run for the rules of its attempts and for its budgets.
+//! The options of a run for the rules of its attempts.
 
 use orch_app::values::{
-    parse_check_identity, parse_check_variable, parse_dollars, parse_flaky_verdict, parse_on_branch_move,
-    parse_token_count,
+    parse_check_identity, parse_check_variable, parse_flaky_verdict, parse_on_branch_move,
 };
 use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::limit;
 use orch_core::run::{AttemptRules, BranchMovePolicy, Budget, RunEdit};
 use orch_core::time::TimeSpan;
 
+use super::budget::BudgetOptions;
 use crate::arguments::parse_duration;
 use crate::text_source::{check_entries, check_not_empty};
 use orch_app::AppError;
@@ -58,27 +58,8 @@ pub(super) struct RuleOptions {
     /// What happens when others add commits to the run's branch: check them before the next merge, or pause the run [default: check]
     #[arg(long, value_name = "ACTION", value_parser = parse_on_branch_move)]
     on_branch_move: Option<BranchMovePolicy>,
-    /// Pause the run after this much wall time
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    max_wall: Option<TimeSpan>,
-    /// Pause the run at this cost in US dollars
-    #[arg(long, value_name = "USD", value_parser = parse_dollars)]
-    max_cost: Option<i64>,
-    /// Pause the run at this number of tokens
-    #[arg(long, value_name = "N", value_parser = parse_token_count)]
-    max_tokens: Option<i64>,
-    /// Pause the run at this number of attempts of all tasks together
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
-    max_all_attempts: Option<u32>,
-    /// Pause the run when the attempts of one task took this much wall time together
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    task_max_wall: Option<TimeSpan>,
-    /// Pause the run when the attempts of one task cost this much together, in US dollars
-    #[arg(long, value_name = "USD", value_parser = parse_dollars)]
-    task_max_cost: Option<i64>,
-    /// Pause the run when the attempts of one task used this many tokens together
-    #[arg(long, value_name = "N", value_parser = parse_token_count)]
-    task_max_tokens: Option<i64>,
+    #[command(flatten)]
+    budget: BudgetOptions,
 }
 
 impl RuleOptions {
@@ -145,16 +126,7 @@ impl RuleOptions {
             on_branch_move: self.on_branch_move.unwrap_or_default(),
             ..defaults
         };
-        let budget = Budget {
-            max_wall: self.max_wall,
-            max_cost_micros: self.max_cost,
-            max_tokens: self.max_tokens,
-            max_attempts_all: self.max_all_attempts,
-            task_wall: self.task_max_wall,
-            task_cost_micros: self.task_max_cost,
-            task_tokens: self.task_max_tokens,
-        };
-        (rules, budget)
+        (rules, self.budget.budget())
     }
 
     /// Adds the options to the changes of a run.
@@ -178,13 +150,7 @@ impl RuleOptions {
             setup_key: list(&self.setup_key),
             setup_may_change: list(&self.setup_may_change),
             on_branch_move: self.on_branch_move,
-            max_wall: self.max_wall.map(Some),
-            max_cost_micros: self.max_cost.map(Some),
-            max_tokens: self.max_tokens.map(Some),
-            max_attempts_all: self.max_all_attempts.map(Some),
-            task_wall: self.task_max_wall.map(Some),
-            task_cost_micros: self.task_max_cost.map(Some),
-            task_tokens: self.task_max_tokens.map(Some),
+            budget: self.budget.budget(),
             ..edit
         }
     }

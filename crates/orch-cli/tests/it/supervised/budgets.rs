@@ -10,8 +10,17 @@ const TELLS: &str = "report = \"tool\"\n[events]\nformat = \"json-lines\"\n[even
 
 const COMMIT: &str = "echo $ORCH_TASK > ${ORCH_TASK#r/}.txt; git add .; git commit -qm ${ORCH_TASK#r/}";
 
+fn told_usage(tokens: u32) -> String {
+    format!("echo '{{\"type\":\"used\",\"tokens\":{tokens}}}'")
+}
+
 fn usage_script(tokens: u32) -> String {
-    format!("echo '{{\"type\":\"used\",\"tokens\":{tokens}}}'; {COMMIT}")
+    format!("{}; {COMMIT}", told_usage(tokens))
+}
+
+/// Returns a script that never ends by itself.
+fn endless_script(tokens: u32) -> String {
+    format!("{}; sleep 300", told_usage(tokens))
 }
 
 impl TestEnvironment {
@@ -31,46 +40,83 @@ impl TestEnvironment {
     }
 }
 
-/// A limit is told of when four fifths are used, and pauses the run when all is; more is given by an edit.
+/// A limit is warned of at 80 %; at the limit the worker is ended and the run is paused, until an edit allows more.
 #[test]
 fn a_runs_tokens_are_warned_of_and_end() {
     let place = TestEnvironment::with_scripts(&["--max-tokens", "100"]);
     place.write_profile("tells", TELLS);
-    for (key, after) in [("a", &[][..]), ("b", &["--after", "a"]), ("c", &["--after", "b"])] {
-        place.add_script_task(key, &usage_script(45), after);
+    for (key, script, after) in [
+        ("a", usage_script(45), &[][..]),
+        ("b", usage_script(45), &["--after", "a"]),
+        ("c", endless_script(45), &["--after", "b"]),
+    ] {
+        place.add_script_task(key, &script, after);
     }
     let printed = place.drive_with_usage(&[]);
     assert_eq!(printed.exit, 4, "{printed:?}");
-    let near = place.events_of("budget");
+    let near = place.events_of("budget_warning");
     assert_eq!(near.len(), 1, "{near:?}");
-    assert_eq!(near[0]["data"], serde_json::json!({"measure": "tokens", "used": 90, "max": 100}));
+    let data = &near[0]["data"];
+    assert_eq!(
+        (&data["scope"], &data["measure"], &data["used"], &data["max"]),
+        (&"run".into(), &"tokens".into(), &90.into(), &100.into())
+    );
     let (reason, message) = place.pause_reason();
     assert_eq!(reason, "budget");
     assert!(message.contains("135 of 100 tokens"), "{message}");
     let run = place.orch(&["run", "show", "r"]).ok()["run"].clone();
-    assert_eq!(run["spent"], serde_json::json!({"attempts": 3, "tokens": 135, "cost": 0.0}));
+    assert_eq!(run["tokens"], serde_json::json!({"input": 135, "cached_input": 0, "output": 0}));
+    assert_eq!(run["cost_usd"], Value::Null, "what is unknown is not 0");
+    assert_eq!(place.attempt_states("c"), ["recalled"]);
+    let used = place.orch(&["usage", "--run", "r", "--by", "task"]).ok();
+    let rows = used["rows"].as_array().unwrap().iter();
+    let rows: Vec<_> = rows.map(|row| (row["task"].as_str(), row["tokens"]["input"].as_i64())).collect();
+    assert_eq!(rows, ["r/a", "r/b", "r/c"].map(|task| (Some(task), Some(45))));
+    // The recalled attempt was no try.
+    place.orch(&["task", "edit", "c", "--spec", &usage_script(5)]).ok();
+    place.orch(&["run", "edit", "r", "--max-tokens", "1000"]).ok();
+    assert_eq!(place.drive_with_usage(&[]).exit, 0);
+    assert_eq!(place.attempt_states("c"), ["recalled", "accepted"]);
+    place.check_tidy();
 }
 
-/// The attempts at one task are added up, whatever became of them.
+/// The attempts at one task are added up, whatever became of them; its run is not paused.
 #[test]
-fn a_tasks_tokens_end_its_run() {
+fn a_tasks_tokens_end_its_attempts() {
     let place = TestEnvironment::with_scripts(&["--task-max-tokens", "100"]);
     place.write_profile("tells", TELLS);
-    let fails = "echo '{\"type\":\"used\",\"tokens\":60}'; exit 1";
-    place.add_script_task("a", fails, &["--max-attempts", "9"]);
+    let first = place.sibling_path("first");
+    let fails = format!("{}; if mkdir {}; then exit 1; fi; sleep 300", told_usage(60), first.display());
+    place.add_script_task("a", &fails, &["--max-attempts", "9"]);
+    place.add_script_task("b", &usage_script(60), &[]);
     let printed = place.drive_with_usage(&[]);
     assert_eq!(printed.exit, 4, "{printed:?}");
-    let (reason, message) = place.pause_reason();
-    assert_eq!(reason, "budget");
-    assert!(message.starts_with("r/a has used 120 of 100 tokens"), "{message}");
+    assert_eq!(place.pause_reason().0, "", "the run is not paused");
     assert_eq!(place.attempt_states("a"), ["failed", "failed"]);
+    assert_eq!(place.attempt_states("b"), ["accepted"]);
+    let why = place.orch(&["why", "a"]).ok();
+    let reasons = why["reasons"].as_array().unwrap();
+    assert!(reasons.iter().any(|reason| reason["code"] == "budget"), "{why}");
     // With more to use it goes on where it was.
     place.orch(&["run", "edit", "r", "--task-max-tokens", "1000"]).ok();
     place.orch(&["task", "edit", "a", "--spec", &usage_script(1)]).ok();
-    place.orch(&["run", "resume", "r"]).ok();
     assert_eq!(place.drive_with_usage(&[]).exit, 0);
     assert_eq!(place.attempt_states("a"), ["failed", "failed", "accepted"]);
     place.check_tidy();
+}
+
+/// A profile whose cost is never known is refused under a limit of cost, unless that is allowed.
+#[test]
+fn a_limit_of_cost_needs_a_known_cost() {
+    let place = TestEnvironment::with_scripts(&["--max-cost", "5"]);
+    place.write_profile("tells", TELLS);
+    place.add_script_task("a", &usage_script(1), &[]);
+    let refused = place.drive_with_usage(&[]);
+    assert_eq!(refused.exit, 4, "{refused:?}");
+    assert!(format!("{refused:?}").contains("unmetered"), "{refused:?}");
+    assert_eq!(place.attempt_states("a"), Vec::<String>::new());
+    assert_eq!(place.drive_with_usage(&["--allow-unmetered"]).exit, 0);
+    assert_eq!(place.attempt_states("a"), ["accepted"]);
 }
 
 /// No more attempts are made than the run may make, also when many could be made at once.
@@ -86,7 +132,6 @@ fn a_runs_attempts_are_counted() {
     let made: usize = ["a", "b", "c"].iter().map(|key| place.attempt_states(key).len()).sum();
     assert_eq!(made, 2);
     place.orch(&["run", "edit", "r", "--max-all-attempts", "3"]).ok();
-    place.orch(&["run", "resume", "r"]).ok();
     assert_eq!(place.drive_call(&[]).run().exit, 0);
     place.check_tidy();
 }

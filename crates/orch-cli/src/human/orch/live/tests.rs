@@ -37,7 +37,7 @@ fn worker_json(attempt: &str, activity: Option<&str>, more: Value) -> Value {
     let common = json!({
         "thread": "th-9", "attempt": attempt, "agent": "claude", "profile": "claude", "pid": 4711, "alive": true,
         "started_at": "2026-11-25T11:56:10.000Z", "output_at": "2026-11-25T11:59:57.000Z", "commit_at": null,
-        "silent": false, "activity": activity, "tokens": 0, "cost_micros": 0, "log": "x.log", "outcome": null,
+        "silent": false, "activity": activity, "tokens": null, "cost_usd": null, "log": "x.log", "outcome": null,
     });
     merge_objects(common, more)
 }
