@@ -50,7 +50,7 @@ pub struct BudgetVerdict {
     pub tokens_left: Option<i64>,
     /// The unused part of the tightest limit of wall time of the attempt and its task.
     pub wall_left: Option<TimeSpan>,
-    /// The threads of recalled attempts, whose workers are to be stopped after the commit.
+    /// The threads of recalled attempts, whose workers must be stopped after the commit.
     pub recalled: Vec<ThreadId>,
 }
 

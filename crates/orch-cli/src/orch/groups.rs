@@ -17,7 +17,10 @@ const GROUPS: &[CommandGroup] = &[
         heading: "Work",
         commands: "drive dispatch recall tell blocked answer wait ack ps profile stop",
     },
-    CommandGroup { heading: "Look", commands: "status brief why events log diff timeline agents meter" },
+    CommandGroup {
+        heading: "Look",
+        commands: "status brief why events log diff timeline agents usage meter",
+    },
     CommandGroup { heading: "Judge and land", commands: "verify accept reject integrate review report land" },
     CommandGroup {
         heading: "Store and files",

@@ -10,6 +10,7 @@ use super::counted_noun;
 use super::run::{progress_bar, write_landing, write_run_header, write_run_table};
 use super::state;
 use super::task::{TaskLine, write_task_table};
+use super::usage::usage_text;
 use crate::human::time::fine_span;
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
@@ -45,6 +46,9 @@ pub(super) fn write_progress(paper: &mut TextPage, status: &StatusResponse) {
         paper.write_line(format!("{bar}{eta}"));
         let counts = state::format_counts(paper, &status.counts);
         paper.write_line(counts);
+    }
+    if let Some(used) = usage_text(run.cost_usd, run.tokens.as_ref()) {
+        paper.write_note(&used);
     }
 }
 

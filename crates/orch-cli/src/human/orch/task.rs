@@ -12,6 +12,7 @@ use orch_core::task::TaskState;
 
 use super::judgement::write_check;
 use super::status::write_next_commands;
+use super::usage::usage_text;
 use super::{counted_noun, state};
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone, escape_controls};
 
@@ -139,6 +140,7 @@ fn write_full_task(paper: &mut TextPage, task: &TaskView) {
     }
     facts.push(format!("added {}", paper.relative_time(task.created_at)));
     facts.push(format!("changed {}", paper.relative_time(task.updated_at)));
+    facts.extend(usage_text(task.cost_usd, task.tokens.as_ref()));
     paper.write_note(&format!("  {}", facts.join(", ")));
     if !task.labels.is_empty() {
         paper.write_note(&format!("  labels {}", task.labels.join(", ")));
@@ -300,6 +302,9 @@ fn write_attempt(paper: &mut TextPage, attempt: &AttemptView) {
     if let Some(tree) = &attempt.worktree {
         let place = format!("{} on {}", escape_controls(&tree.path), tree.branch);
         paper.write_line(format!("    {}", paper.painter().paint_text(TextTone::Faint, &place)));
+    }
+    if let Some(used) = usage_text(attempt.cost_usd, attempt.tokens.as_ref()) {
+        paper.write_note(&format!("    {used}"));
     }
     if let AttemptChecksView::Runs(checks) = &attempt.checks {
         for check in checks {

@@ -5,6 +5,7 @@ use orch_contract::{TokensView, UsdAmount};
 use orch_core::run::CostSource;
 use orch_core::run::usage::DollarAmount;
 
+use super::counted_noun;
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone};
 
 impl HumanReadable for UsageResponse {
@@ -52,5 +53,18 @@ fn cost_text(cost: Option<UsdAmount>, source: CostSource) -> String {
         (Some(cost), CostSource::Reported) => DollarAmount(cost.0).to_string(),
         (Some(cost), CostSource::Computed) => format!("{} (computed)", DollarAmount(cost.0)),
         (Some(cost), CostSource::Unknown) => format!("{} or more", DollarAmount(cost.0)),
+    }
+}
+
+/// Returns what was used, as far as it is known: `used 0.80 USD, 135 tokens`.
+pub(super) fn usage_text(cost: Option<UsdAmount>, tokens: Option<&TokensView>) -> Option<String> {
+    let cost = cost.map(|cost| format!("{} USD", DollarAmount(cost.0)));
+    let tokens =
+        tokens.map(|tokens| counted_noun((tokens.input + tokens.output).unsigned_abs(), "token", "tokens"));
+    match (cost, tokens) {
+        (None, None) => None,
+        (Some(cost), None) => Some(format!("used {cost}")),
+        (Some(cost), Some(tokens)) => Some(format!("used {cost}, {tokens}")),
+        (None, Some(tokens)) => Some(format!("used {tokens}, cost unknown")),
     }
 }

@@ -67,6 +67,10 @@ fn a_runs_tokens_are_warned_of_and_end() {
     let run = place.orch(&["run", "show", "r"]).ok()["run"].clone();
     assert_eq!(run["tokens"], serde_json::json!({"input": 135, "cached_input": 0, "output": 0}));
     assert_eq!(run["cost_usd"], Value::Null, "what is unknown is not 0");
+    let status = place.orch(&["status", "r"]).text();
+    assert!(status.contains("used 135 tokens, cost unknown"), "{status}");
+    let task = place.orch(&["task", "show", "a"]).text();
+    assert_eq!(task.matches("used 45 tokens, cost unknown").count(), 2, "the task and its attempt: {task}");
     assert_eq!(place.attempt_states("c"), ["recalled"]);
     let used = place.orch(&["usage", "--run", "r", "--by", "task"]).ok();
     let rows = used["rows"].as_array().unwrap().iter();

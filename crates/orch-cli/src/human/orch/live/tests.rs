@@ -87,6 +87,7 @@ fn sample_view() -> DriveView {
         "critical_path": ["lexer", "docs"],
         "eta_ms": 754_321,
         "driven": true,
+        "profiles": [{ "profile": "claude", "cost_usd": null, "tokens": null, "attempts": 9 }],
         "next": [],
     });
     let view = json!({
