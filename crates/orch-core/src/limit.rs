@@ -110,6 +110,12 @@ pub const PLAN_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// The most entries of one list field (dependencies, labels, accept, verify, options, artifacts).
 pub const FIELD_ENTRIES_MAX: usize = 1_000;
 
+/// The most tasks that one transaction of `orch run cancel` cancels.
+pub const CANCEL_PIECE: u32 = 50_000;
+
+/// The number of tasks that `orch graph` shows unless told otherwise.
+pub const GRAPH_SHOWN: u32 = 10_000;
+
 /// The maximum search depth for the root cause of one skipped task.
 pub const CAUSE_STEPS_MAX: usize = 10_000;
 

@@ -75,9 +75,19 @@ fn check_invariants(session: &mut Session) -> Result<Vec<HealthFinding>, Error> 
     let finding = |violation: invariant::InvariantViolation| HealthFinding {
         check: violation.invariant.name,
         level: FindingSeverity::Error,
-        message: format!("{} Broken by: {}.", violation.invariant.law, violation.subjects.join(", ")),
+        message: format!("{} Broken by: {}.", violation.invariant.law, list_subjects(&violation.subjects)),
     };
     Ok(violations.into_iter().map(finding).collect())
+}
+
+/// Lists the first violations of a law, and counts the others.
+fn list_subjects(subjects: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let first = subjects[..subjects.len().min(SHOWN)].join(", ");
+    match subjects.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 fn ok_finding(check: &'static str, message: String) -> HealthFinding {

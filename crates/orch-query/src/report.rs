@@ -1,16 +1,15 @@
 //! `orch report`: the results of a run, from its tasks and its events.
 
-use std::collections::BTreeMap;
-
 use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::event::{Event, EventKind};
-use orch_core::id::{AttemptName, EventId, RunId, Slug, ThreadId};
+use orch_core::id::{AttemptName, EventId, RunId, Slug, TaskId};
+use orch_core::limit;
 use orch_core::run::{LandingManner, Run};
 use orch_core::task::TaskState;
 use orch_core::time::Time;
 use orch_store::Transaction;
 use orch_store::table::usage::UsageSum;
-use orch_store::table::{event, worktree};
+use orch_store::table::{event, task as task_table, worktree};
 use serde_json::Value;
 
 use crate::status::load_profile_usage;
@@ -125,10 +124,10 @@ pub fn load_report(session: &mut Session, run: Option<&Slug>) -> Result<RunRepor
 /// Loads the report of a run in a transaction.
 pub(crate) fn report_on(tx: &mut Transaction<'_>, run: Run) -> Result<RunReport, Error> {
     let history = RunHistory::load(tx, run.id)?;
-    let tasks = OutcomeLists::load(tx, run.id)?;
+    let tasks = OutcomeLists::load(tx, &run)?;
     Ok(RunReport {
         landings: history.landings,
-        has_unlanded: history.merged_since_landing > 0,
+        has_unlanded: history.has_unlanded,
         overridden: history.overridden,
         refused: history.refused,
         questions: history.questions,
@@ -152,18 +151,27 @@ struct OutcomeLists {
 }
 
 impl OutcomeLists {
-    fn load(tx: &mut Transaction<'_>, run: RunId) -> Result<Self, Error> {
-        let mut tasks = Self::default();
-        task_outcome::for_each_task(tx, run, |outcome| {
-            if outcome.task.state != TaskState::Done {
-                tasks.left.push((outcome, None));
-                return;
-            }
-            if outcome.is_unchecked() {
-                tasks.unchecked.push(outcome.clone());
-            }
-            tasks.done.push(outcome);
-        })?;
+    /// Loads the first tasks of each list; how long the lists are follows from the counters of the run.
+    fn load(tx: &mut Transaction<'_>, run: &Run) -> Result<Self, Error> {
+        const SHOWN: u32 = limit::LIST_DEFAULT;
+        let count = |count: i64| u64::try_from(count).unwrap_or(0);
+        let done_total = count(run.counts.in_state(TaskState::Done));
+        let done = task_table::list_in_state(tx, run.id, TaskState::Done, TaskId(0), SHOWN)?;
+        let unfinished: Vec<TaskState> =
+            TaskState::ALL.into_iter().filter(|state| *state != TaskState::Done).collect();
+        let mut left = task_table::list_in_states(tx, run.id, &unfinished, TaskId(0), SHOWN)?;
+        left.truncate(SHOWN as usize);
+        let (unchecked, unchecked_total) = task_table::list_unchecked(tx, run.id, SHOWN)?;
+        let left =
+            task_outcome::load_outcomes(tx, left)?.into_iter().map(|outcome| (outcome, None)).collect();
+        let mut tasks = Self {
+            done: BoundedList { first: task_outcome::load_outcomes(tx, done)?, total: done_total },
+            left: BoundedList { first: left, total: count(run.counts.total()).saturating_sub(done_total) },
+            unchecked: BoundedList {
+                first: task_outcome::load_outcomes(tx, unchecked)?,
+                total: unchecked_total,
+            },
+        };
         let ended: Vec<(usize, Attempt)> = tasks
             .left
             .first
@@ -186,102 +194,118 @@ fn ended_without_success(state: AttemptState) -> bool {
     !state.is_live() && state != AttemptState::Accepted
 }
 
-/// The history of a run, collected from its events.
-#[derive(Default)]
+/// The history of a run: of each kind of event the first ones, and how many there are.
 struct RunHistory {
     landings: BoundedList<LandingRecord>,
-    merged_since_landing: u64,
+    has_unlanded: bool,
     overridden: BoundedList<NotableEvent>,
     refused: BoundedList<NotableEvent>,
     questions: BoundedList<AskedQuestion>,
     faults: BoundedList<NotableEvent>,
     advances: BoundedList<BranchAdvance>,
-    /// The index of each thread's open question; `None` if the list is full.
-    open: BTreeMap<ThreadId, Option<usize>>,
 }
 
 impl RunHistory {
     fn load(tx: &mut Transaction<'_>, run: RunId) -> Result<Self, Error> {
-        let mut history = Self::default();
-        let mut after = EventId(0);
-        loop {
-            let events = event::list_by_run(tx, run, after, PAGE)?;
-            let Some(last) = events.last() else { return Ok(history) };
-            after = last.id;
-            for event in events {
-                history.add_event(event);
-            }
-        }
-    }
-
-    fn add_event(&mut self, event: Event) {
-        match event.kind {
-            EventKind::Landed => self.add_landing(&event),
-            EventKind::Integrated => self.merged_since_landing += 1,
-            EventKind::Accepted => self.overridden.push(notable_event(&event)),
-            EventKind::Rejected | EventKind::Failed | EventKind::Lost | EventKind::Recalled => {
-                self.refused.push(notable_event(&event));
-            }
-            EventKind::Fault | EventKind::RunPaused => {
-                // A pause by the lead has no reason, and is no failure.
+        let mut landings = BoundedList::default();
+        let mut landed = EventId(0);
+        visit_events(tx, run, EventKind::Landed, |event| {
+            landed = event.id;
+            landings.push(landing_record(&event));
+        })?;
+        let mut faults = Vec::new();
+        for kind in [EventKind::Fault, EventKind::RunPaused] {
+            visit_events(tx, run, kind, |event| {
                 let fault = notable_event(&event);
+                // A pause by the lead has no reason, and is no failure.
                 if fault.reason.is_some() {
-                    self.faults.push(fault);
+                    faults.push((event.id, fault));
                 }
-            }
-            EventKind::BranchAdvanced => self.advances.push(branch_advance(&event)),
-            EventKind::Question => self.add_question(event),
-            EventKind::Answered => self.record_answer(&event),
-            EventKind::Released
-            | EventKind::ThreadDone
-            | EventKind::ThreadFailed
-            | EventKind::ThreadCancelled => self.withdraw_question(&event),
-            _ => {}
+            })?;
         }
+        faults.sort_by_key(|(id, _)| *id);
+        let mut told = BoundedList::default();
+        faults.into_iter().for_each(|(_, fault)| told.push(fault));
+        let mut advances = BoundedList::default();
+        visit_events(tx, run, EventKind::BranchAdvanced, |event| advances.push(branch_advance(&event)))?;
+        let failures = [EventKind::Rejected, EventKind::Failed, EventKind::Lost, EventKind::Recalled];
+        Ok(Self {
+            landings,
+            has_unlanded: !event::list_reported(tx, run, EventKind::Integrated, landed, 1)?.is_empty(),
+            overridden: first_events(tx, run, &[EventKind::Accepted])?.map_entries(notable_event),
+            refused: first_events(tx, run, &failures)?.map_entries(notable_event),
+            questions: load_questions(tx, run)?,
+            faults: told,
+            advances,
+        })
     }
+}
 
-    fn add_landing(&mut self, event: &Event) {
-        let data = event_data(event);
-        self.merged_since_landing = 0;
-        self.landings.push(LandingRecord {
-            onto: text_field(&data, "onto").unwrap_or_default(),
-            commit: text_field(&data, "commit").unwrap_or_default(),
-            manner: text_field(&data, "manner")
-                .and_then(|name| LandingManner::parse(&name))
-                .unwrap_or(LandingManner::Checked),
-            reason: text_field(&data, "reason"),
-            by: event.agent.clone(),
-            at: event.at,
+/// Loads the first events of some kinds, oldest first, and counts all of them.
+fn first_events(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    kinds: &[EventKind],
+) -> Result<BoundedList<Event>, Error> {
+    let mut events = BoundedList::default();
+    for kind in kinds {
+        events.total += event::count_reported(tx, run, *kind, EventId(0))?;
+        events.first.extend(event::list_reported(tx, run, *kind, EventId(0), limit::LIST_DEFAULT)?);
+    }
+    events.first.sort_by_key(|event| event.id);
+    events.first.truncate(limit::LIST_DEFAULT as usize);
+    Ok(events)
+}
+
+/// Visits all events of a kind that is rare.
+fn visit_events(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    kind: EventKind,
+    mut visit: impl FnMut(Event),
+) -> Result<(), Error> {
+    let mut after = EventId(0);
+    loop {
+        let events = event::list_reported(tx, run, kind, after, PAGE)?;
+        let Some(last) = events.last() else { return Ok(()) };
+        after = last.id;
+        events.into_iter().for_each(&mut visit);
+    }
+}
+
+/// Loads the first questions, each with its answer or its end.
+fn load_questions(tx: &mut Transaction<'_>, run: RunId) -> Result<BoundedList<AskedQuestion>, Error> {
+    let asked = first_events(tx, run, &[EventKind::Question])?;
+    let mut questions = BoundedList { first: Vec::new(), total: asked.total };
+    for event in asked.first {
+        let end = match &event.task {
+            Some(task) => event::after_question(tx, task, event.id)?,
+            None => None,
+        };
+        let answer = end.as_ref().filter(|end| end.kind == EventKind::Answered);
+        questions.first.push(AskedQuestion {
+            question: text_field(&event_data(&event), "question").unwrap_or_default(),
+            answer: answer
+                .map(|end| (end.agent.clone(), text_field(&event_data(end), "answer").unwrap_or_default())),
+            is_open: end.is_none(),
+            attempt: event.attempt,
+            by: event.agent,
         });
     }
+    Ok(questions)
+}
 
-    fn add_question(&mut self, event: Event) {
-        let question = text_field(&event_data(&event), "question").unwrap_or_default();
-        let index = self.questions.first.len();
-        let (attempt, by) = (event.attempt, event.agent);
-        self.questions.push(AskedQuestion { attempt, by, question, answer: None, is_open: true });
-        if let Some(thread) = event.thread {
-            self.open.insert(thread, (self.questions.first.len() > index).then_some(index));
-        }
-    }
-
-    fn record_answer(&mut self, event: &Event) {
-        if let Some(asked) = self.close_question(event) {
-            asked.answer =
-                Some((event.agent.clone(), text_field(&event_data(event), "answer").unwrap_or_default()));
-        }
-    }
-
-    fn withdraw_question(&mut self, event: &Event) {
-        self.close_question(event);
-    }
-
-    /// Closes the open question of an event's thread.
-    fn close_question(&mut self, event: &Event) -> Option<&mut AskedQuestion> {
-        let index = self.open.remove(&event.thread?)??;
-        let asked = self.questions.first.get_mut(index)?;
-        asked.is_open = false;
-        Some(asked)
+fn landing_record(event: &Event) -> LandingRecord {
+    let data = event_data(event);
+    LandingRecord {
+        onto: text_field(&data, "onto").unwrap_or_default(),
+        commit: text_field(&data, "commit").unwrap_or_default(),
+        manner: text_field(&data, "manner")
+            .and_then(|name| LandingManner::parse(&name))
+            .unwrap_or(LandingManner::Checked),
+        reason: text_field(&data, "reason"),
+        by: event.agent.clone(),
+        at: event.at,
     }
 }
 

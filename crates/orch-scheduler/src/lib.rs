@@ -30,6 +30,7 @@ pub mod resolve;
 pub mod rm;
 pub mod run;
 pub mod run_branch;
+mod run_cancel;
 pub mod store_copy;
 pub mod sync;
 pub mod task;

@@ -16,7 +16,7 @@ use crate::operation::Operation;
 use crate::perform::complete_effect;
 use crate::perform::effect_lease::request_effect;
 use crate::perform::remove::require_no_activity;
-use crate::run::cancel_idle_tasks;
+use crate::run_cancel::cancel_idle_tasks;
 use crate::{lookup, operation};
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
 use orch_workspace::run_remains::RunRemains;

@@ -17,6 +17,7 @@ use crate::operation::Operation;
 use crate::perform::complete_effect;
 use crate::perform::effect_lease::request_effect;
 use crate::run_branch::{is_branch_back, notice_branch_moves};
+use crate::run_cancel::cancel_run;
 use crate::tool_fault::set_run_offered;
 use crate::unit_of_work::UnitOfWork;
 use crate::{TaskOverview, lookup, operation};
@@ -253,6 +254,9 @@ pub fn change_run(
     run: Option<&Slug>,
     verb: RunAction,
 ) -> Result<Response<Run>, Error> {
+    if verb == RunAction::Cancel {
+        return cancel_run(session, receipt, who, run);
+    }
     let branch_is_back = verb == RunAction::Resume && may_resume_branch(session, run);
     Operation::by_lead(receipt, who).run(session, |unit| {
         let before = unit.resolve_run(run)?;
@@ -267,19 +271,20 @@ pub fn change_run(
             RunAction::Resume => {
                 (decide::resume_run(&before, branch_is_back, unit.now)?, EventKind::RunResumed)
             }
-            RunAction::Cancel => (decide::cancel_run(&before, unit.now)?, EventKind::RunCancelled),
+            RunAction::Cancel => unreachable!("a run is cancelled in pieces"),
         };
         let Some(after) = after else { return Ok(before) };
         unit.request_sweep(&after)?;
         unit.replace_run(after);
         match verb {
-            RunAction::Pause | RunAction::Stop => set_run_offered(unit, before.id, false)?,
+            RunAction::Pause | RunAction::Stop | RunAction::Cancel => {
+                set_run_offered(unit, before.id, false)?;
+            }
             RunAction::Resume => {
                 set_run_offered(unit, before.id, true)?;
                 // What failed is tried again at once.
                 effect::forget_failures(unit.tx, before.id, None)?;
             }
-            RunAction::Cancel => cancel_idle_tasks(unit, before.id)?,
         }
         unit.append_event(kind, EventSubject::of_run(before.id), None, data)?;
         Ok(unit.load_run(before.id)?.clone())
@@ -359,18 +364,4 @@ pub fn task_cursor(tx: &mut Transaction<'_>, run: &Run, page: &PageRequest) -> R
     let Some(cursor) = &page.after else { return Ok(TaskId(0)) };
     let key = Slug::new(cursor).map_err(|_| invalid_cursor())?;
     task_table::id_by_key(tx, run.id, &key)?.ok_or_else(invalid_cursor)
-}
-
-/// Cancels every task without a worker; claimed work continues and may report.
-pub(crate) fn cancel_idle_tasks(unit: &mut UnitOfWork<'_, '_>, run: RunId) -> Result<(), Error> {
-    let mut tasks = Vec::new();
-    for state in [TaskState::Waiting, TaskState::Ready, TaskState::Dispatched] {
-        tasks.extend(task_table::list_in_state(unit.tx, run, state, TaskId(0), u32::MAX)?);
-    }
-    // Dependents first, so that no task is skipped before it is cancelled.
-    tasks.sort_by_key(|task| (task.rank, task.id));
-    for task in tasks {
-        super::task_end::cancel_task(unit, task.id, "the run was cancelled")?;
-    }
-    Ok(())
 }

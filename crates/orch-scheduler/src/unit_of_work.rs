@@ -126,7 +126,8 @@ impl<'a, 't> UnitOfWork<'a, 't> {
         self.update_run(run, |run| run.counts.add_task(state))
     }
 
-    fn update_run(&mut self, id: RunId, update: impl FnOnce(&mut Run)) -> Result<(), Error> {
+    /// Changes a run, which is saved when the unit of work ends.
+    pub(crate) fn update_run(&mut self, id: RunId, update: impl FnOnce(&mut Run)) -> Result<(), Error> {
         let now = self.now;
         let run = self.load_run(id)?;
         update(run);
@@ -210,6 +211,18 @@ impl<'a, 't> UnitOfWork<'a, 't> {
         Ok(())
     }
 
+    /// Appends the events of those of some tasks that are waiting or ready and go to a state together.
+    pub(crate) fn append_idle_transitions(
+        &mut self,
+        tasks: &[TaskId],
+        transition: (EventKind, TaskState),
+    ) -> Result<(), Error> {
+        if let Some(first) = self.queued_event.take() {
+            event::insert(self.tx, &first, self.now)?;
+        }
+        Ok(event::insert_idle_transitions(self.tx, tasks, transition, self.who.as_ref(), self.now)?)
+    }
+
     /// Queues an event, to be written in one statement with the event that is appended next.
     pub(crate) fn queue_event(&mut self, event: NewEvent) {
         debug_assert!(self.queued_event.is_none(), "at most one event is queued");
@@ -229,7 +242,7 @@ impl<'a, 't> UnitOfWork<'a, 't> {
     }
 
     /// Counts a transition and appends its event.
-    fn record_transition(
+    pub(crate) fn record_transition(
         &mut self,
         before: &Task,
         after: &Task,

@@ -35,6 +35,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0017.sql"),
     include_str!("../migrations/sqlite/0018.sql"),
     include_str!("../migrations/sqlite/0019.sql"),
+    include_str!("../migrations/sqlite/0020.sql"),
 ];
 
 /// Returns the newest schema version that this program knows.

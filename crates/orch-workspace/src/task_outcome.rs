@@ -57,6 +57,12 @@ impl<T> Default for BoundedList<T> {
 }
 
 impl<T> BoundedList<T> {
+    /// Converts the first entries.
+    #[must_use]
+    pub fn map_entries<U>(self, convert: impl Fn(&T) -> U) -> BoundedList<U> {
+        BoundedList { first: self.first.iter().map(convert).collect(), total: self.total }
+    }
+
     /// Counts an entry, and keeps it if it is among the first.
     pub fn push(&mut self, entry: T) {
         self.total += 1;
@@ -77,16 +83,22 @@ pub fn for_each_task(
         let tasks = task_table::list(tx, run, after, PAGE)?;
         let Some(last) = tasks.last() else { return Ok(()) };
         after = last.id;
-        let ids: Vec<AttemptId> = tasks.iter().filter_map(|task| task.attempt).map(|last| last.id).collect();
-        let attempts = attempt::load_many(tx, &ids)?.into_iter().map(|attempt| (attempt.id, attempt));
-        let mut attempts: HashMap<AttemptId, Attempt> = attempts.collect();
-        let trees = worktree::load_many(tx, &ids)?.into_iter().map(|tree| (tree.attempt, tree));
-        let mut trees: HashMap<AttemptId, Worktree> = trees.collect();
-        for task in tasks {
-            let last = task.attempt.map(|last| last.id);
-            let attempt = last.and_then(|id| attempts.remove(&id));
-            let tree = last.and_then(|id| trees.remove(&id));
-            visit(TaskOutcome { task, attempt, tree });
-        }
+        load_outcomes(tx, tasks)?.into_iter().for_each(&mut visit);
     }
+}
+
+/// Loads the outcomes of some tasks, in their order.
+pub fn load_outcomes(tx: &mut Transaction<'_>, tasks: Vec<Task>) -> Result<Vec<TaskOutcome>, Error> {
+    let ids: Vec<AttemptId> = tasks.iter().filter_map(|task| task.attempt).map(|last| last.id).collect();
+    let attempts = attempt::load_many(tx, &ids)?.into_iter().map(|attempt| (attempt.id, attempt));
+    let mut attempts: HashMap<AttemptId, Attempt> = attempts.collect();
+    let trees = worktree::load_many(tx, &ids)?.into_iter().map(|tree| (tree.attempt, tree));
+    let mut trees: HashMap<AttemptId, Worktree> = trees.collect();
+    let outcome = |task: Task| {
+        let last = task.attempt.map(|last| last.id);
+        let attempt = last.and_then(|id| attempts.remove(&id));
+        let tree = last.and_then(|id| trees.remove(&id));
+        TaskOutcome { task, attempt, tree }
+    };
+    Ok(tasks.into_iter().map(outcome).collect())
 }

@@ -4,19 +4,20 @@ use orch_contract::TaskSummary;
 use orch_contract::orch::graph::{GraphEdge, GraphResponse};
 use orch_contract::run::RunHeader;
 use orch_core::id::Slug;
-use orch_core::task::TaskState;
 use orch_query::graph::{TaskGraph, load_graph};
 use serde::Serialize;
 
 use super::view::short_task_view;
 use crate::app::App;
-use crate::request::{Answer, Reply, Request, RequestKey};
+use crate::request::{Answer, Paging, Reply, Request, RequestKey};
 
 /// Shows the tasks of a run and their dependencies.
 #[derive(Debug, Serialize)]
 pub struct ShowGraph {
     /// The run; the only unfinished one when absent.
     pub run: Option<Slug>,
+    /// Which part of its tasks.
+    pub paging: Paging,
 }
 
 impl Request for ShowGraph {
@@ -24,19 +25,29 @@ impl Request for ShowGraph {
     type View = GraphResponse;
 
     fn perform(&self, app: &mut App<'_>, _key: &RequestKey<'_>) -> Answer<GraphResponse> {
-        Ok(Reply::new(graph_response(&load_graph(app.session()?, self.run.as_ref())?)))
+        Ok(Reply::new(graph_response(&load_graph(
+            app.session()?,
+            self.run.as_ref(),
+            &self.paging.page_request(),
+        )?)))
     }
 }
 
 fn graph_response(graph: &TaskGraph) -> GraphResponse {
-    let mut tasks: Vec<TaskSummary> = graph.tasks.iter().map(short_task_view).collect();
+    let mut tasks: Vec<TaskSummary> = graph.tasks.items.iter().map(short_task_view).collect();
     let mut dependencies = Vec::with_capacity(graph.edges.len());
-    for &(task, on) in &graph.edges {
-        if graph.tasks[on].task.state != TaskState::Done {
-            let key = tasks[on].key.clone();
-            tasks[task].waits_for.push(key);
+    for edge in &graph.edges {
+        let task = &mut tasks[edge.task];
+        if !edge.is_done {
+            task.waits_for.push(edge.on.to_string());
         }
-        dependencies.push(GraphEdge { task: tasks[task].id.clone(), on: tasks[on].id.clone() });
+        dependencies.push(GraphEdge { task: task.id.clone(), on: format!("{}/{}", graph.run.name, edge.on) });
     }
-    GraphResponse { run: RunHeader::from_run(&graph.run), tasks, dependencies }
+    GraphResponse {
+        run: RunHeader::from_run(&graph.run),
+        tasks,
+        dependencies,
+        total: graph.tasks.total,
+        next: graph.tasks.next.clone(),
+    }
 }

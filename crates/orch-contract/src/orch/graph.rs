@@ -16,7 +16,7 @@ pub struct GraphEdge {
     pub on: String,
 }
 
-/// A run's whole graph.
+/// The graph of a run, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GraphResponse {
@@ -24,8 +24,12 @@ pub struct GraphResponse {
     pub run: RunHeader,
     /// Its tasks, oldest first.
     pub tasks: Vec<TaskSummary>,
-    /// The dependencies.
+    /// What these tasks depend on; a task of another part included.
     pub dependencies: Vec<GraphEdge>,
+    /// The number of all tasks of the run.
+    pub total: u64,
+    /// The cursor of the next part, if there is one.
+    pub next: Option<String>,
 }
 
 /// The response of `orch graph`.

@@ -158,6 +158,12 @@ impl TaskCounts {
         self.0[from.index()] -= 1;
         self.0[to.index()] += 1;
     }
+
+    /// Moves several tasks from one state to another.
+    pub fn move_tasks(&mut self, from: TaskState, to: TaskState, count: i64) {
+        self.0[from.index()] -= count;
+        self.0[to.index()] += count;
+    }
 }
 
 /// A run, as stored.

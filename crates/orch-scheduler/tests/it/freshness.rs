@@ -80,7 +80,10 @@ fn every_look_sees_a_report_that_nobody_has_looked_at() {
         ("status", |session| {
             status::load_overview(session, None).unwrap().ready[0].task.state.name().to_owned()
         }),
-        ("graph", |session| graph::load_graph(session, None).unwrap().tasks[1].task.state.name().to_owned()),
+        ("graph", |session| {
+            let graph = graph::load_graph(session, None, &whole_page()).unwrap();
+            graph.tasks.items[1].task.state.name().to_owned()
+        }),
         ("dep list", |session| {
             let edges =
                 dep::list_dependencies(session, &dep::DependencyFilter::Run(None), &whole_page()).unwrap();

@@ -1,6 +1,7 @@
 //! The graph: skipping and its repair, ranks, cycles.
 
 use orch_core::graph::layout_graph;
+use orch_core::id::Slug;
 use orch_core::refusal::Refusal;
 use orch_inbox::Error;
 use orch_query::graph;
@@ -8,7 +9,7 @@ use orch_scheduler::task;
 use orch_scheduler::task::TaskAction;
 use orch_testkit::TestSession;
 use orch_testkit::seeded_rng::SeededRng;
-use orch_testkit::test_session::parse_slug;
+use orch_testkit::test_session::{parse_slug, whole_page};
 
 /// A diamond with a tail: b and c wait for a, d for both, e for d.
 const DIAMOND: [&str; 5] = ["a", "b < a", "c < a", "d < b c", "e < d"];
@@ -118,7 +119,10 @@ fn edges_are_refused_where_they_cannot_be() {
 
 /// Ranks as a fresh layout of the same graph gives them.
 fn fresh_ranks(graph: &graph::TaskGraph) -> Vec<u32> {
-    layout_graph(graph.tasks.len(), &graph.edges, &[]).unwrap().ranks
+    let keys: Vec<&Slug> = graph.tasks.items.iter().map(|shown| &shown.task.name.key).collect();
+    let place = |edge: &graph::GraphEdge| (edge.task, keys.iter().position(|key| **key == edge.on).unwrap());
+    let edges: Vec<(usize, usize)> = graph.edges.iter().map(place).collect();
+    layout_graph(keys.len(), &edges, &[]).unwrap().ranks
 }
 
 #[test]
@@ -138,9 +142,9 @@ fn ranks_after_any_edits_equal_those_of_a_fresh_layout() {
                 desk.add_dependencies(task, &[on, chance.pick(&lines).unwrap()])
             };
         }
-        let graph = graph::load_graph(&mut desk.session, None).unwrap();
+        let graph = graph::load_graph(&mut desk.session, None, &whole_page()).unwrap();
         assert!(graph.edges.len() > 3, "seed {seed}");
-        let kept: Vec<u32> = graph.tasks.iter().map(|shown| shown.task.rank).collect();
+        let kept: Vec<u32> = graph.tasks.items.iter().map(|shown| shown.task.rank).collect();
         assert_eq!(kept, fresh_ranks(&graph), "seed {seed}");
         assert_eq!(desk.broken_invariants(), [], "seed {seed}");
     }

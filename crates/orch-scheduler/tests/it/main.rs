@@ -4,6 +4,7 @@
 
 mod attempts;
 mod budgets;
+mod bulk;
 mod clocks;
 mod costs;
 mod costs_with_git;

@@ -52,8 +52,8 @@ statements! {
         "SELECT t.key FROM dependency d JOIN task t ON t.id = d.on_id WHERE d.task_id = $1 ORDER BY d.on_id";
     const KEYS_MANY = "SELECT t.key, d.task_id FROM dependency d JOIN task t ON t.id = d.on_id
         WHERE d.task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY d.task_id, d.on_id";
-    const OF_RUN = "SELECT d.task_id, d.on_id FROM task t JOIN dependency d ON d.task_id = t.id
-        WHERE t.run_id = $1 ORDER BY d.task_id, d.on_id";
+    const OF_RANGE = "SELECT d.task_id, d.on_id, o.key, o.state FROM task t INDEXED BY task_order JOIN dependency d ON d.task_id = t.id
+        JOIN task o ON o.id = d.on_id WHERE t.run_id = $1 AND t.id > $2 AND t.id <= $3 ORDER BY d.task_id, d.on_id";
     const EDGES_OF_RUN =
         edges!("WHERE t.run_id = $1 AND (d.task_id, d.on_id) > ($2, $3) ORDER BY d.task_id, d.on_id LIMIT $4");
     const EDGES_OF_TASK = edges!("WHERE d.task_id = $1 AND d.on_id > $2 ORDER BY d.on_id LIMIT $3");
@@ -161,9 +161,34 @@ pub fn dependency_keys(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Slu
     tx.query_all(KEYS, &[task.0.into()], |row| slug_column(row, 0))
 }
 
-/// Lists all edges of a run, as pairs (task, on).
-pub fn list_by_run(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<(TaskId, TaskId)>, Fault> {
-    tx.query_all(OF_RUN, &[run.0.into()], |row| Ok((TaskId(row.int(0)?), TaskId(row.int(1)?))))
+/// One end of an edge: what a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwaitedTask {
+    /// The task that waits.
+    pub task: TaskId,
+    /// What it waits for.
+    pub on: TaskId,
+    /// Its key.
+    pub key: Slug,
+    /// Its state.
+    pub state: TaskState,
+}
+
+/// Lists what the tasks of a run behind one, up to another one, wait for.
+pub fn list_by_range(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    after: TaskId,
+    last: TaskId,
+) -> Result<Vec<AwaitedTask>, Fault> {
+    tx.query_all(OF_RANGE, &[run.0.into(), after.0.into(), last.0.into()], |row| {
+        Ok(AwaitedTask {
+            task: TaskId(row.int(0)?),
+            on: TaskId(row.int(1)?),
+            key: slug_column(row, 2)?,
+            state: name_column(row, 3, "task", TaskState::parse)?,
+        })
+    })
 }
 
 /// Returns a page of a run's edges, and their total number.

@@ -1,10 +1,11 @@
 //! The append-only event log.
 
 use orch_core::event::{ActingProcess, Event, EventAuthor, EventDatum, EventKind, NewEvent};
-use orch_core::id::{AttemptName, EventId, RunId, TaskId, TaskName, ThreadId};
+use orch_core::id::{AttemptName, EventId, RunId, Slug, TaskId, TaskName, ThreadId};
+use orch_core::task::TaskState;
 use orch_core::time::Time;
 
-use super::{count_or_null, name_column, slug_or_null, time_column};
+use super::{count_or_null, id_list, name_column, slug_or_null, time_column};
 use crate::driver::{SqlParameter, SqlRow};
 use crate::statement::statements;
 use crate::{Fault, Transaction};
@@ -27,6 +28,12 @@ statements! {
         "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes, by_agent, by_user, by_host)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12),
         ($13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
+    // The transitions of waiting and ready tasks to one state.
+    const INSERT_IDLE_TRANSITIONS =
+        "INSERT INTO event (at, kind, run_id, task_id, attempt_id, thread_id, agent, data, wakes, by_agent, by_user, by_host)
+        SELECT CAST($2 AS BIGINT), CAST($3 AS TEXT), t.run_id, t.id, t.attempt_id, NULL, CAST($4 AS TEXT),
+        '{\"from\":\"' || t.state || '\",\"to\":\"' || CAST($5 AS TEXT) || '\"}', CAST($6 AS BIGINT), CAST($4 AS TEXT), CAST($7 AS TEXT), CAST($8 AS TEXT)
+        FROM task t WHERE t.id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) AND t.state IN ('waiting', 'ready') ORDER BY t.rank, t.id";
     const OF_RUN = select!("WHERE e.run_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
     const OF_NO_RUN = select!("WHERE e.run_id IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2");
     const OF_TASK = select!("WHERE e.task_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3");
@@ -35,6 +42,14 @@ statements! {
     const NEWEST_OF_TASK = select!("WHERE e.task_id = $1 ORDER BY e.id DESC LIMIT $2");
     const WAKING =
         select!("WHERE e.run_id = $1 AND e.wakes = 1 AND e.kind = $4 AND e.id > $2 ORDER BY e.id LIMIT $3");
+    // The kinds of the index, as its condition names them.
+    const REPORTED_KIND = select!("WHERE e.run_id = $1 AND e.kind IN ('landed', 'integrated', 'accepted', 'recalled', 'branch_advanced')
+        AND e.kind = $4 AND e.id > $2 ORDER BY e.id LIMIT $3");
+    const COUNT_REPORTED_KIND = "SELECT count(*) FROM event WHERE run_id = $1
+        AND kind IN ('landed', 'integrated', 'accepted', 'recalled', 'branch_advanced') AND kind = $3 AND id > $2";
+    const COUNT_WAKING = "SELECT count(*) FROM event WHERE run_id = $1 AND wakes = 1 AND kind = $3 AND id > $2";
+    const AFTER_QUESTION = select!("WHERE e.task_id = (SELECT w.id FROM task w JOIN run o ON o.id = w.run_id WHERE o.name = $1 AND w.key = $2) AND e.id > $3
+        AND e.kind IN ('answered', 'released', 'thread_done', 'thread_failed', 'thread_cancelled') ORDER BY e.id LIMIT 1");
     const LAST_OF_KIND = select!("WHERE e.run_id = $1 AND e.kind = $2 ORDER BY e.id DESC LIMIT 100");
     const JUDGEMENTS = select!("WHERE e.task_id = $1 AND e.kind IN ('accepted', 'rejected', 'done') ORDER BY e.id DESC LIMIT 100");
     const COUNT_OF_RUN = "SELECT count(*) FROM event WHERE run_id = $1 AND id > $2";
@@ -87,6 +102,30 @@ pub fn insert_pair(
     tx.execute(INSERT_PAIR, values.as_flattened()).map(|_| ())
 }
 
+/// Appends the events of those of some tasks that are waiting or ready and go to a state together.
+pub fn insert_idle_transitions(
+    tx: &mut Transaction<'_>,
+    tasks: &[TaskId],
+    transition: (EventKind, TaskState),
+    agent: Option<&Slug>,
+    now: Time,
+) -> Result<(), Fault> {
+    let (kind, to) = transition;
+    let process = tx.acting_process();
+    let tasks = id_list(tasks.iter().map(|id| id.0));
+    let values: [SqlParameter<'_>; 8] = [
+        tasks.as_str().into(),
+        now.0.into(),
+        kind.name().into(),
+        agent.map(Slug::as_str).into(),
+        to.name().into(),
+        kind.wakes_lead().into(),
+        process.user.as_deref().into(),
+        process.host.as_deref().into(),
+    ];
+    tx.execute(INSERT_IDLE_TRANSITIONS, &values).map(|_| ())
+}
+
 fn event_values<'v>(
     event: &'v NewEvent,
     data: &'v str,
@@ -101,10 +140,10 @@ fn event_values<'v>(
         about.task.map(|task| task.0).into(),
         about.attempt.map(|attempt| attempt.0).into(),
         about.thread.map(|thread| thread.0).into(),
-        event.agent.as_ref().map(orch_core::id::Slug::as_str).into(),
+        event.agent.as_ref().map(Slug::as_str).into(),
         data.into(),
         event.kind.wakes_lead().into(),
-        event.by.as_ref().map(orch_core::id::Slug::as_str).into(),
+        event.by.as_ref().map(Slug::as_str).into(),
         process.user.as_deref().into(),
         process.host.as_deref().into(),
     ]
@@ -199,6 +238,55 @@ pub fn list_of_kinds(
     events.sort_by_key(|event| event.id);
     events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(events)
+}
+
+/// Returns whether the events of a kind have an index besides that of the kinds that wake a lead.
+fn is_indexed_for_reports(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Landed
+            | EventKind::Integrated
+            | EventKind::Accepted
+            | EventKind::Recalled
+            | EventKind::BranchAdvanced
+    )
+}
+
+/// Lists the first events of a run after one, of a kind that wakes a lead or that reports list, oldest first.
+pub fn list_reported(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    kind: EventKind,
+    after: EventId,
+    limit: u32,
+) -> Result<Vec<Event>, Fault> {
+    let statement = if is_indexed_for_reports(kind) { REPORTED_KIND } else { WAKING };
+    tx.query_all(statement, &[run.0.into(), after.0.into(), limit.into(), kind.name().into()], event_from_row)
+}
+
+/// Counts the events that [`list_reported`] lists without a limit.
+pub fn count_reported(
+    tx: &mut Transaction<'_>,
+    run: RunId,
+    kind: EventKind,
+    after: EventId,
+) -> Result<u64, Fault> {
+    let statement = if is_indexed_for_reports(kind) { COUNT_REPORTED_KIND } else { COUNT_WAKING };
+    let count = tx.query_number(statement, &[run.0.into(), after.0.into(), kind.name().into()])?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// Returns the event that answered or withdrew a question of a task's thread, if there is one.
+pub fn after_question(
+    tx: &mut Transaction<'_>,
+    task: &TaskName,
+    question: EventId,
+) -> Result<Option<Event>, Fault> {
+    tx.query_first(
+        AFTER_QUESTION,
+        &[task.run.as_str().into(), task.key.as_str().into(), question.0.into()],
+        event_from_row,
+    )
 }
 
 /// Counts the events of a run after one.

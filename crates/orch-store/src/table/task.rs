@@ -117,6 +117,18 @@ statements! {
     const BACKOFF_COUNT = "SELECT (SELECT count(*) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2)
         + (SELECT count(*) FROM task INDEXED BY task_held WHERE run_id = $1 AND state = 'ready' AND held = 1
         AND (not_before IS NULL OR not_before <= $2))";
+    const UNCHECKED = "SELECT t.id FROM task t INDEXED BY task_state LEFT JOIN attempt a ON a.id = t.attempt_id
+        WHERE t.run_id = $1 AND t.state = 'done' AND (a.id IS NULL OR a.checks = 'none') ORDER BY t.id LIMIT $2";
+    const COUNT_UNCHECKED = "SELECT count(*) FROM task t INDEXED BY task_state LEFT JOIN attempt a ON a.id = t.attempt_id
+        WHERE t.run_id = $1 AND t.state = 'done' AND (a.id IS NULL OR a.checks = 'none')";
+    const IDLE = "SELECT id FROM task INDEXED BY task_state WHERE run_id = $1 AND state IN ('waiting', 'ready') ORDER BY rank, id LIMIT $2";
+    const COUNT_IDLE = "SELECT state, count(*) FROM task WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))
+        AND state IN ('waiting', 'ready') GROUP BY state ORDER BY state";
+    const CANCEL_IDLE = "UPDATE task SET state = $2, not_before = NULL, updated_at = $3
+        WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) AND state IN ('waiting', 'ready')";
+    const RECOUNT_BROKEN = "UPDATE task SET broken = (SELECT count(*) FROM dependency d JOIN task o ON o.id = d.on_id
+        WHERE d.task_id = task.id AND o.state IN ('failed', 'skipped', 'cancelled'))
+        WHERE id IN (SELECT w.task_id FROM dependency w WHERE w.on_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)))";
     const SET_HELD = "UPDATE task SET held = $2, updated_at = $3 WHERE id = $1";
     const BACKOFF_NEXT = "SELECT min(not_before) FROM task INDEXED BY task_backoff WHERE run_id = $1 AND state = 'ready' AND not_before > $2";
     // The first task of the chain is ready or has a live attempt; each next one is the oldest of the highest rank.
@@ -532,6 +544,38 @@ pub fn list_in_states(
 pub fn critical_path(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<(Slug, u32)>, Fault> {
     let read = |row: &dyn SqlRow| Ok((slug_column(row, 0)?, count_column(row, 1)?));
     tx.query_all(CRITICAL_PATH, &[run.0.into(), limit.into()], read)
+}
+
+/// Lists the first done tasks of a run whose last attempt nothing has checked, and counts all of them.
+pub fn list_unchecked(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<(Vec<Task>, u64), Fault> {
+    let total = u64::try_from(tx.query_number(COUNT_UNCHECKED, &[run.0.into()])?).unwrap_or(0);
+    let ids = tx.query_all(UNCHECKED, &[run.0.into(), limit.into()], |row| row.int(0).map(TaskId))?;
+    Ok((load_many(tx, &ids)?, total))
+}
+
+/// Lists the waiting and ready tasks of a run, dependents before what they wait for.
+pub fn list_idle_ids(tx: &mut Transaction<'_>, run: RunId, limit: u32) -> Result<Vec<TaskId>, Fault> {
+    tx.query_all(IDLE, &[run.0.into(), limit.into()], |row| row.int(0).map(TaskId))
+}
+
+/// Counts those of some tasks that are waiting or ready, by state.
+pub fn count_idle(tx: &mut Transaction<'_>, ids: &[TaskId]) -> Result<Vec<(TaskState, i64)>, Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    let read = |row: &dyn SqlRow| Ok((name_column(row, 0, "task", TaskState::parse)?, row.int(1)?));
+    tx.query_all(COUNT_IDLE, &[ids.as_str().into()], read)
+}
+
+/// Cancels those of some tasks that are waiting or ready.
+pub fn cancel_idle(tx: &mut Transaction<'_>, ids: &[TaskId], now: Time) -> Result<(), Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    tx.execute(CANCEL_IDLE, &[ids.as_str().into(), TaskState::Cancelled.name().into(), now.0.into()])
+        .map(|_| ())
+}
+
+/// Counts again the broken dependencies of everything that waits for some tasks.
+pub fn recount_broken(tx: &mut Transaction<'_>, ids: &[TaskId]) -> Result<(), Fault> {
+    let ids = id_list(ids.iter().map(|id| id.0));
+    tx.execute(RECOUNT_BROKEN, &[ids.as_str().into()]).map(|_| ())
 }
 
 /// Counts those of some tasks that are ready.

@@ -101,6 +101,19 @@ fn lists(store: &mut Store) {
     assert_eq!(read_store(store, |tx| event::count_of_task(tx, task, EventId(0))), 1);
     assert_eq!(ids(read_store(store, |tx| event::list_judgements(tx, task))), [0; 0], "no judgement yet");
 
+    let listed = |store: &mut Store, kind| {
+        ids(read_store(store, |tx| event::list_reported(tx, first, kind, EventId(0), 9)))
+    };
+    let counted =
+        |store: &mut Store, kind| read_store(store, |tx| event::count_reported(tx, first, kind, EventId(0)));
+    assert_eq!((listed(store, EventKind::Question), counted(store, EventKind::Question)), (vec![2], 1));
+    assert_eq!((listed(store, EventKind::Landed), counted(store, EventKind::Landed)), (vec![], 0));
+    let none = read_store(store, |tx| {
+        let task = orch_core::id::TaskName { run: test_slug("r"), key: test_slug("a") };
+        event::after_question(tx, &task, EventId(0))
+    });
+    assert_eq!(none, None, "nothing was asked");
+
     append_event(store, EventKind::Question, of(Some(first)), 9);
     assert_eq!(
         ids(read_store(store, |tx| event::last_of_kind(tx, first, EventKind::Question))),

@@ -1,12 +1,13 @@
 //! Tasks, labels, texts.
 
 use orch_core::attempt::Attempt;
-use orch_core::id::{AttemptId, CommitHash, RunId, TaskId};
+use orch_core::event::EventKind;
+use orch_core::id::{AttemptId, CommitHash, EventId, RunId, TaskId};
 use orch_core::run::{ResourceUsage, TokenUsage};
 use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskConflict, TaskState, TaskText};
 use orch_core::time::{Time, TimeSpan};
 use orch_store::Store;
-use orch_store::table::{attempt, task};
+use orch_store::table::{attempt, dependency, event, task};
 
 use crate::StoreOpener;
 use crate::fixture::{
@@ -22,6 +23,49 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     lists(&mut store, other);
     ready_order(&mut store, other);
     spending_of_attempts(&mut store, other);
+    idle_tasks(&mut store);
+}
+
+/// Idle tasks are cancelled together: dependents first, counted by state, with an event each; others stay.
+fn idle_tasks(store: &mut Store) {
+    let (run, above, below, done) = write_store(store, |tx| {
+        let run = new_run(tx, "idle")?.id;
+        let above = ready_task(tx, run, "above", 2, 1, &[])?.id;
+        let below = new_task(tx, run, "below")?;
+        let done = new_task(tx, run, "done")?;
+        dependency::insert(tx, below.id, above)?;
+        task::save(tx, &Task { state: TaskState::Waiting, unmet: 1, ..below.clone() })?;
+        task::save(tx, &Task { state: TaskState::Done, ..done.clone() })?;
+        Ok((run, above, below.id, done.id))
+    });
+    assert_eq!(read_store(store, |tx| task::list_idle_ids(tx, run, 10)), [below, above]);
+    let all = [above, below, done];
+    let counts = read_store(store, |tx| task::count_idle(tx, &all));
+    assert_eq!(counts, [(TaskState::Ready, 1), (TaskState::Waiting, 1)]);
+    write_store(store, |tx| {
+        let to = (EventKind::Cancelled, TaskState::Cancelled);
+        event::insert_idle_transitions(tx, &all, to, Some(&test_slug("lead")), NOW)?;
+        task::cancel_idle(tx, &all, NOW)?;
+        task::recount_broken(tx, &all)
+    });
+    let load = |store: &mut Store, id| read_store(store, |tx| load_task(tx, id));
+    let (above, below, done) = (load(store, above), load(store, below), load(store, done));
+    assert_eq!((above.state, above.broken), (TaskState::Cancelled, 0));
+    assert_eq!((below.state, below.unmet, below.broken), (TaskState::Cancelled, 1, 1));
+    assert_eq!(done.state, TaskState::Done);
+    let events = read_store(store, |tx| event::list_by_run(tx, run, EventId(0), 10));
+    let told: Vec<_> =
+        events.iter().map(|event| (event.task.as_ref().unwrap().key.as_str(), event.data.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("below", r#"{"from":"waiting","to":"cancelled"}"#),
+            ("above", r#"{"from":"ready","to":"cancelled"}"#)
+        ]
+    );
+    assert_eq!(events[0].agent, Some(test_slug("lead")));
+    let (unchecked, total) = read_store(store, |tx| task::list_unchecked(tx, run, 10));
+    assert_eq!((unchecked[0].id, total), (done.id, 1));
 }
 
 /// A task has spent what its attempts have, and their time, that of a live one included.

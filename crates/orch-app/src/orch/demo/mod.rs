@@ -12,7 +12,7 @@ use orch_contract::orch::demo::DemoEnd;
 use orch_contract::{ErrorCode, ErrorView, EventView};
 use orch_core::event::EventKind;
 use orch_core::id::Slug;
-use orch_core::shell;
+use orch_core::{limit, shell};
 use orch_profile::ProfileReference;
 use orch_query::ps::stop_all_workers;
 use orch_scheduler::run::{RunAction, change_run};
@@ -27,6 +27,7 @@ use super::status::load_status;
 use crate::app::App;
 use crate::environment::{STORE, VariableSource};
 use crate::error::AppError;
+use crate::request::Paging;
 
 pub use folder::DemoFolder;
 
@@ -166,7 +167,12 @@ impl DrivenDemo {
             happened,
             land,
             status: load_status(app.session()?, named().as_ref())?.0,
-            graph: app.answer(&ShowGraph { run: named() }, None)?.data,
+            graph: app
+                .answer(
+                    &ShowGraph { run: named(), paging: Paging { limit: limit::GRAPH_SHOWN, after: None } },
+                    None,
+                )?
+                .data,
             next: vec![
                 commands.enter(),
                 "cat handbook.md".to_owned(),

@@ -63,14 +63,25 @@ impl<'a> GraphDrawing<'a> {
 pub fn render_plain(graph: &GraphResponse) -> String {
     const WIDTH: usize = 80;
     let mut paper = TextPage::new(TextPainter { colour: false }, WIDTH, Time(0));
-    text::draw_graph(&mut paper, &GraphDrawing::from_graph(graph));
+    draw_part(&mut paper, graph);
     paper.into_text()
+}
+
+/// Draws the shown tasks, and tells how to see the others.
+fn draw_part(paper: &mut TextPage, graph: &GraphResponse) {
+    text::draw_graph(paper, &GraphDrawing::from_graph(graph));
+    if let Some(next) = &graph.next {
+        let (shown, total, run) = (graph.tasks.len(), graph.total, &graph.run.id);
+        paper.write_line(format!(
+            "These are {shown} of {total} tasks; `orch graph --run {run} --after {next}` shows the next ones."
+        ));
+    }
 }
 
 impl HumanReadable for GraphOrDrawing {
     fn render_human(&self, paper: &mut TextPage) {
         match self {
-            Self::Graph(graph) => text::draw_graph(paper, &GraphDrawing::from_graph(graph)),
+            Self::Graph(graph) => draw_part(paper, graph),
             Self::Drawing(drawing) => paper.write_line(&drawing.document),
         }
     }
