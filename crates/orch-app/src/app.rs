@@ -15,7 +15,7 @@ use orch_process::ownership::FileOwner;
 use orch_process::presence::use_presence_folder;
 use orch_process::trust::{NEW_STORE, TrustedKind, TrustedPath};
 use orch_profile::ProfileRegistry;
-use orch_scheduler::meter;
+use orch_query::meter;
 use orch_store::table::run;
 use orch_store::{Fault, StoreLocation, location};
 

@@ -13,6 +13,7 @@ pub mod events;
 pub(crate) mod failed_operations;
 pub mod graph;
 pub mod log;
+pub mod meter;
 pub mod plan_export;
 pub mod profiles;
 pub mod ps;

@@ -14,7 +14,6 @@ pub mod integrate;
 pub mod judge;
 pub mod land;
 pub mod lookup;
-pub mod meter;
 pub(crate) mod new_attempt;
 pub mod not_ready;
 pub mod operation;

@@ -63,7 +63,7 @@ thread_local! {
 }
 
 /// Returns the last run that this thread found, and forgets it.
-pub(crate) fn take_found_run() -> Option<Slug> {
+pub fn take_found_run() -> Option<Slug> {
     FOUND_RUN.take()
 }
 

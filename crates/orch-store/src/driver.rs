@@ -1,5 +1,7 @@
 //! The interface that the store needs from a database.
 
+use std::path::Path;
+
 use orch_core::placement::FileNumber;
 
 use crate::{Fault, Statement};
@@ -172,6 +174,12 @@ pub trait DatabaseDriver: Send {
 
     /// Runs the database's integrity check and returns one line per defect.
     fn check_integrity(&mut self) -> Result<Vec<String>, Fault>;
+
+    /// Writes a consistent copy of the database to an empty file.
+    fn write_copy(&mut self, target: &Path) -> Result<(), Fault>;
+
+    /// Replaces the whole content of the database by that of a file, in one transaction.
+    fn replace_content(&mut self, source: &Path) -> Result<(), Fault>;
 
     /// Returns the plan of each statement that this connection ran, for tests of the use of indexes.
     fn query_plans(&mut self) -> Result<Vec<QueryPlan>, Fault>;

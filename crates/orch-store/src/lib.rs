@@ -14,14 +14,17 @@ pub mod page;
 pub mod placement;
 pub mod postgres;
 mod sqlite;
+mod sqlite_at_rest;
+mod sqlite_backup;
 pub mod statement;
 pub mod store;
 pub mod table;
 
 pub use fault::Fault;
 pub use placement::{HostProbe, MovedPath};
+pub use sqlite_backup::BackupContents;
 pub use statement::Statement;
-pub use store::{Store, StoreOptions, Transaction, TxEnd};
+pub use store::{RestoredStore, Store, StoreOptions, Transaction, TxEnd};
 
 /// The location of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]

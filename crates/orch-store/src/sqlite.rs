@@ -198,7 +198,7 @@ impl SqliteDriver {
 }
 
 /// Returns the path of the write-ahead log of a database.
-fn log_path(path: &Path) -> PathBuf {
+pub(crate) fn log_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     PathBuf::from(name)
@@ -235,46 +235,6 @@ impl SqlRewriteCache {
         spelled.times += u64::from(counter.is_on);
         &spelled.text
     }
-}
-
-/// Reads the id of the store in another file, without changing anything beside it; `None` when it is no store with an id.
-///
-/// A file without a log is read as it is: opening it in the usual way would create one.
-pub(crate) fn read_foreign_identity(path: &Path) -> rusqlite::Result<Option<String>> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut target = path.as_os_str().to_owned();
-    if !log_path(path).exists() {
-        flags |= OpenFlags::SQLITE_OPEN_URI;
-        target = format!("file:{}?immutable=1", percent_encoded(path)).into();
-    }
-    let mut connection = Connection::open_with_flags(PathBuf::from(target), flags)?;
-    connection.busy_handler(Some(busy_handler()))?;
-    match connection.query_row("SELECT id FROM store_identity", [], |row| row.get(0)) {
-        Ok(id) => Ok(Some(id)),
-        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
-        Err(error) => match error.sqlite_error_code() {
-            // The file has no such table, or is no database.
-            Some(ErrorCode::Unknown | ErrorCode::NotADatabase) => Ok(None),
-            _ => Err(error),
-        },
-    }
-}
-
-/// Returns a path as a URI takes it.
-fn percent_encoded(path: &Path) -> String {
-    use std::fmt::Write as _;
-    use std::os::unix::ffi::OsStrExt as _;
-    let mut text = String::new();
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'/' | b'-' | b'_' | b'.' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
-                text.push(char::from(*byte));
-            }
-            // Writing to a text cannot fail.
-            _ => drop(write!(text, "%{byte:02x}")),
-        }
-    }
-    text
 }
 
 impl DatabaseDriver for SqliteDriver {
@@ -365,6 +325,35 @@ impl DatabaseDriver for SqliteDriver {
         let defects = lines.iter().flat_map(|answer| answer.lines());
         let defects = defects.filter(|line| *line != "ok" && !line.starts_with("***")).map(str::to_owned);
         Ok(defects.chain(migrate::schema_defects(&self.connection, &self.path)?).collect())
+    }
+
+    fn write_copy(&mut self, target: &Path) -> Result<(), Fault> {
+        self.counter.add(1);
+        let written = self.connection.execute("VACUUM INTO ?1", [target.display().to_string()]);
+        written.map(|_| ()).map_err(|error| fault_from_sqlite(target, error))
+    }
+
+    fn replace_content(&mut self, source: &Path) -> Result<(), Fault> {
+        self.set_durability(WriteDurability::Power)?;
+        self.sync_log_name()?;
+        self.connection.flush_prepared_statement_cache();
+        let content = Connection::open(source).map_err(|error| fault_from_sqlite(source, error))?;
+        let failed = |error| fault_from_sqlite(&self.path, error);
+        let mut wait = busy_handler();
+        let mut times = 0;
+        let copying = rusqlite::backup::Backup::new(&content, &mut self.connection).map_err(failed)?;
+        // All pages at once: one transaction.
+        loop {
+            match copying.step(-1).map_err(failed)? {
+                rusqlite::backup::StepResult::Done => return Ok(()),
+                _ if wait(times) => times += 1,
+                _ => {
+                    return Err(Fault::Busy {
+                        waited_ms: u64::try_from(BUSY_LIMIT.as_millis()).unwrap_or(u64::MAX),
+                    });
+                }
+            }
+        }
     }
 
     fn query_plans(&mut self) -> Result<Vec<QueryPlan>, Fault> {

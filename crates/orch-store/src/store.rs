@@ -13,10 +13,12 @@ use crate::driver::{
 use crate::file_system::FileSystem;
 use crate::migrate::StoreFileKind;
 use crate::placement::{self, HostProbe, MovedPath};
-use crate::sqlite::{self, SqliteDriver};
+use crate::sqlite::SqliteDriver;
+use crate::sqlite_at_rest::read_foreign_identity;
+use crate::sqlite_backup::{self, BackupContents, UsedNumbers};
 use crate::table::store_identity::{self, MovedFolder, StoreIdentity};
-use crate::table::supervisor;
 use crate::table::thread::{self, StoreTimers};
+use crate::table::{id_high_water, supervisor};
 use crate::{Fault, Statement, StoreLocation, file_system, location, migrate};
 
 /// Whether each write closure is run twice, the first time rolled back, to test that it may be repeated.
@@ -120,7 +122,7 @@ impl Store {
         let has_live_work = self.has_live_work()?;
         let identity = &self.identity;
         let read_is_same =
-            |path: &Path| Some(sqlite::read_foreign_identity(path).ok()?.as_ref() == Some(&identity.id));
+            |path: &Path| Some(read_foreign_identity(path).ok()?.as_ref() == Some(&identity.id));
         let occupant = || placement::find_occupant(&identity.home, &found, read_is_same);
         Ok(classify_placement(&identity.home, &found, occupant, || has_live_work))
     }
@@ -369,6 +371,58 @@ impl Store {
     /// Runs the database's integrity check and returns one line per defect.
     pub fn check_integrity(&mut self) -> Result<Vec<String>, Fault> {
         self.driver.check_integrity()
+    }
+}
+
+/// What a restored store holds, and where the content before it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoredStore {
+    /// What it holds now.
+    pub contents: BackupContents,
+    /// The copy of what it held before.
+    pub kept: PathBuf,
+}
+
+impl Store {
+    /// Writes a copy of the store, which may be in use, and checks it; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// The file exists, or cannot be written; or the store is damaged.
+    pub fn back_up(&mut self, target: &Path) -> Result<BackupContents, Fault> {
+        sqlite_backup::write_backup(self.driver.as_mut(), target)
+    }
+
+    /// Checks a backup, and returns what it holds.
+    ///
+    /// # Errors
+    /// The file is damaged, is no store, or is one of a newer version.
+    pub fn inspect_backup(backup: &Path) -> Result<BackupContents, Fault> {
+        sqlite_backup::inspect_backup(backup)
+    }
+
+    /// Replaces the content of the store by that of a backup; what it held is kept beside it.
+    ///
+    /// The place stays this one, and numbers that were used stay used.
+    ///
+    /// # Errors
+    /// The backup is not sound, or a file cannot be written: the store is unchanged.
+    pub fn restore(&mut self, backup: &Path) -> Result<RestoredStore, Fault> {
+        if let Some(refusal) = self.write_refusal() {
+            return Err(refusal);
+        }
+        let contents = sqlite_backup::inspect_backup(backup)?;
+        let (thread, message) = self.read(id_high_water::newest_numbers)?;
+        let used = UsedNumbers { thread, message };
+        let content = sqlite_backup::prepare_content(backup, &self.path, used, self.options.host)?;
+        let kept = sqlite_backup::kept_name(&self.path);
+        sqlite_backup::write_backup(self.driver.as_mut(), &kept)?;
+        self.driver.replace_content(&content)?;
+        // A leftover is written again by the next restoring.
+        let _ = std::fs::remove_file(&content);
+        let home = self.identity.home.clone();
+        let restored = self.read(store_identity::load)?.unwrap_or_default();
+        self.adopt_identity(StoreIdentity { home, ..restored }, |_| Ok::<(), Fault>(()))?;
+        Ok(RestoredStore { contents, kept })
     }
 }
 

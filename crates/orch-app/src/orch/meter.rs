@@ -3,7 +3,7 @@
 use orch_contract::orch::meter::{MeterLine, MeterResponse};
 use orch_core::id::Slug;
 use orch_core::limit;
-use orch_scheduler::meter::{OutputCost, load_meter};
+use orch_query::meter::{OutputCost, load_meter};
 use serde::Serialize;
 
 use crate::app::App;

@@ -8,6 +8,7 @@
 mod agent;
 mod attempt;
 mod attic;
+mod backup;
 mod batches;
 mod dependency;
 mod event;

@@ -18,7 +18,7 @@ use orch_profile::brief::{
 use orch_profile::{
     BriefDelivery, NudgeRule, PlaceholderValues, Profile, ResponsibleParty, SessionTotals, variables,
 };
-use orch_scheduler::meter;
+use orch_query::meter;
 
 use super::claim::{ClaimedWork, random_uuid};
 use super::config::{DEFER, WorkerSource, WrapperConfig};

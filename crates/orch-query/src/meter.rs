@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use orch_core::id::Slug;
 
-use crate::fresh_read::read_fresh;
-use crate::lookup;
 use orch_inbox::{Error, Session};
 use orch_process::ownership::{create_private_folder, follow_folder_owner};
+use orch_scheduler::fresh_read::read_fresh;
+use orch_scheduler::lookup;
 
 /// The size at which the lines of a file are added up.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
