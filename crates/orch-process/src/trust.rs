@@ -140,6 +140,23 @@ pub fn digest_file(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Returns the digest of the content of a file that may be large.
+///
+/// # Errors
+/// It cannot be read.
+pub fn digest_large_file(path: &Path) -> std::io::Result<String> {
+    use std::io::Read as _;
+    let mut file = fs::File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut part = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            length => hasher.update(&part[..length]),
+        }
+    }
+}
+
 /// Reads a file to be trusted.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 //! They see the store as if it had just been reconciled, and change nothing else.
 
 pub mod agents;
+pub mod ahead;
 pub mod blocked;
 pub mod brief;
 pub mod clashes;

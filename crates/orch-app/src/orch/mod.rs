@@ -31,6 +31,7 @@ pub mod review;
 pub mod run;
 pub mod status;
 pub mod stop;
+pub mod store;
 pub mod task;
 pub mod tell;
 pub mod timeline;

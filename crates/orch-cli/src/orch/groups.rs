@@ -24,7 +24,7 @@ const GROUPS: &[CommandGroup] = &[
     CommandGroup { heading: "Judge and land", commands: "verify accept reject integrate review report land" },
     CommandGroup {
         heading: "Store and files",
-        commands: "init doctor trust reconcile worktree clean uninstall request",
+        commands: "init doctor trust store reconcile worktree clean uninstall request",
     },
     CommandGroup { heading: "Learn", commands: "prime demo schema completions man help" },
 ];

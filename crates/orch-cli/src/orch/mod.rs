@@ -37,6 +37,7 @@ mod review;
 mod run;
 mod status;
 mod stop;
+mod store;
 mod task;
 mod tell;
 mod timeline;
@@ -93,6 +94,7 @@ enum OrchCommand {
     Init(init::InitArgs),
     Doctor(doctor::DoctorArgs),
     Trust(trust::TrustArgs),
+    Store(store::StoreArgs),
     Run(run::RunArgs),
     Task(task::TaskArgs),
     Plan(plan::PlanArgs),
@@ -162,6 +164,7 @@ impl CliProgram for OrchCli {
             OrchCommand::Init(args) => init::run(args, context),
             OrchCommand::Doctor(args) => doctor::run(args, context),
             OrchCommand::Trust(args) => trust::run(args, context),
+            OrchCommand::Store(args) => store::run(args, context),
             OrchCommand::Run(args) => run::run(args, context),
             OrchCommand::Task(args) => task::run(args, context),
             OrchCommand::Plan(args) => plan::run(args, context),

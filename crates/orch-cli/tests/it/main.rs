@@ -42,6 +42,7 @@ mod orch_tasks;
 mod orch_waits;
 mod prime;
 mod scheduling;
+mod store_backups;
 mod store_places;
 mod store_trust;
 mod supervised;

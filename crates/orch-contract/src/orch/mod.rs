@@ -25,6 +25,7 @@ pub mod request;
 pub mod review;
 pub mod run;
 pub mod status;
+pub mod store;
 pub mod task;
 pub mod tell;
 pub mod timeline;

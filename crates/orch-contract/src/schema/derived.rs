@@ -32,6 +32,8 @@ pub fn orch_schemas() -> Map<String, Value> {
         derive_schema::<InitResponse>("orch init"),
         derive_schema::<doctor::DoctorResponse>("orch doctor"),
         derive_schema::<crate::orch::trust::TrustResponse>("orch trust"),
+        derive_schema::<crate::orch::store::StoreBackupResponse>("orch store backup"),
+        derive_schema::<crate::orch::store::StoreRestoreResponse>("orch store restore"),
         derive_schema::<crate::orch::profile::ProfilesResponse>("orch profile list"),
         derive_schema::<crate::orch::profile::ProfilesResponse>("orch profile show"),
         derive_schema::<crate::orch::profile::ProfilesResponse>("orch profile resume"),

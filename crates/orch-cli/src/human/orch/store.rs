@@ -2,8 +2,10 @@
 
 use orch_contract::orch::doctor::{DoctorResponse, FindingLevelView, FindingView};
 use orch_contract::orch::request::RequestShowResponse;
+use orch_contract::orch::store::{StoreBackupResponse, StoreRestoreResponse};
 use orch_contract::orch::trust::TrustResponse;
 
+use super::status::write_next_commands;
 use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone};
 
 impl HumanReadable for DoctorResponse {
@@ -48,6 +50,26 @@ impl HumanReadable for TrustResponse {
             ]);
         }
         paper.write_table(&table);
+    }
+}
+
+impl HumanReadable for StoreBackupResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        paper.write_line(format!("The store is backed up in {}: {} rows, verified.", self.file, self.rows));
+    }
+}
+
+impl HumanReadable for StoreRestoreResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        paper.write_line(format!("The store at {} is restored: {} rows.", self.store, self.rows));
+        paper.write_line(format!("What it held before is in {}.", self.kept));
+        if !self.ahead.is_empty() {
+            paper.write_line("Git has more than the backup; nothing of it was removed:");
+        }
+        for one in &self.ahead {
+            paper.write_line(format!("  {} is at {}", one.reference, one.commit));
+        }
+        write_next_commands(paper, &self.next);
     }
 }
 
