@@ -17,12 +17,11 @@ fn a_restored_store_is_what_was_backed_up_and_later_tokens_are_void() {
     place.orch(&["store", "backup", "saved.db"]).fails("invalid_argument");
 
     let held = place.inbox(&["claim", "--as", "w"]).ok();
-    let (thread, token) =
-        (json_text(&held["thread"]["id"]).to_owned(), json_text(&held["lease"]["token"]).to_owned());
+    let (thread, token) = (json_text(&held["thread"]["id"]), json_text(&held["lease"]["token"]));
     place.add_task("later", &[]);
     let restored = place.orch(&["store", "restore", "saved.db"]).ok();
     assert_eq!(restored["digest"], saved["digest"]);
-    assert!(std::path::Path::new(json_text(&restored["kept"])).is_file());
+    assert!(std::path::Path::new(&json_text(&restored["kept"])).is_file());
     place.orch(&["task", "show", "later"]).fails("task_not_found");
     let late = place.inbox(&["done", &thread, "--token", &token, "--result", "done", "--as", "w"]);
     assert_ne!(late.run().exit, 0, "a token that was given after the backup is void");
