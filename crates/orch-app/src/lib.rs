@@ -6,6 +6,7 @@
 //! Nothing here knows clap, terminals, colours or stdout.
 
 pub mod app;
+mod defaults;
 pub mod environment;
 pub mod error;
 pub mod escape;

@@ -20,6 +20,29 @@ pub fn parse_profile(text: &str) -> Result<ProfileReference, String> {
     text.parse().map_err(|error: orch_profile::InvalidProfileReference| error.to_string())
 }
 
+/// Parses a profile with the most workers of it: `PROFILE` or `PROFILE=N`.
+///
+/// # Errors
+/// The profile or the number is invalid.
+pub fn parse_seat(text: &str) -> Result<(ProfileReference, Option<usize>), String> {
+    let (name, limit) = match text.rsplit_once('=') {
+        Some((name, limit)) => (name, Some(parse_worker_count(limit)?)),
+        None => (text, None),
+    };
+    let reference = parse_profile(name)?;
+    Ok((reference, limit))
+}
+
+/// Parses a number of workers.
+///
+/// # Errors
+/// It is none, or too large.
+pub fn parse_worker_count(text: &str) -> Result<usize, String> {
+    let max = limit::WORKERS_MAX;
+    let workers = text.parse().ok().filter(|workers| (1..=max).contains(workers));
+    workers.ok_or_else(|| format!("it is a number from 1 to {max}"))
+}
+
 /// Parses a name.
 ///
 /// # Errors

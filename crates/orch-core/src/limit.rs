@@ -155,3 +155,6 @@ pub const MERGE_CHECK_JOBS_DEFAULT: usize = 2;
 
 /// The maximum number of checks of merges that run at once.
 pub const MERGE_CHECK_JOBS_MAX: usize = 64;
+
+/// The most workers that a drive may be asked for.
+pub const WORKERS_MAX: usize = 1_000;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orch_core::event::AwaitedEvent;
+use orch_core::limit;
 use orch_core::time::{SpanError, TimeSpan};
 use orch_process::TrustRecord;
 use orch_process::ownership::OwnershipProblem;
@@ -32,6 +33,80 @@ pub struct NotifySettings {
 pub struct UserSettings {
     /// The table `[notify]`.
     pub notify: Option<NotifySettings>,
+    /// The table `[defaults]`.
+    pub defaults: DefaultSettings,
+}
+
+/// What counts where a command line and a plan do not say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DefaultSettings {
+    /// The profiles of a drive, each `PROFILE` or `PROFILE=N`.
+    #[serde(deserialize_with = "one_or_several")]
+    pub profile: Vec<String>,
+    /// The most workers of a drive.
+    pub workers: Option<usize>,
+    /// The checks of a new run.
+    #[serde(deserialize_with = "one_or_several")]
+    pub verify: Vec<String>,
+    /// The setup of a new run.
+    pub setup: Option<String>,
+    /// The ignored files that a new run copies.
+    #[serde(deserialize_with = "one_or_several")]
+    pub copy: Vec<String>,
+    /// The variables that the checks of a new run get.
+    #[serde(deserialize_with = "one_or_several")]
+    pub check_env: Vec<String>,
+    /// The files that stay in the check trees of a new run.
+    #[serde(deserialize_with = "one_or_several")]
+    pub check_cache: Vec<String>,
+    /// The folder for the worktrees of a new run.
+    pub worktree_root: Option<PathBuf>,
+    /// The field that no command uses yet.
+    hub: Option<String>,
+    /// The field that no command uses yet.
+    #[serde(deserialize_with = "one_or_several")]
+    humans: Vec<String>,
+}
+
+/// Reads a text, or a list of texts.
+fn one_or_several<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrSeveral {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(match OneOrSeveral::deserialize(deserializer)? {
+        OneOrSeveral::One(text) => vec![text],
+        OneOrSeveral::Several(texts) => texts,
+    })
+}
+
+impl DefaultSettings {
+    /// Whether nothing is set that a new run uses.
+    #[must_use]
+    pub fn is_empty_for_runs(&self) -> bool {
+        let lists = [&self.verify, &self.copy, &self.check_env, &self.check_cache];
+        lists.into_iter().all(Vec::is_empty) && self.setup.is_none() && self.worktree_root.is_none()
+    }
+
+    fn check(&self) -> Result<(), SettingsProblem> {
+        for (name, is_given) in [("hub", self.hub.is_some()), ("humans", !self.humans.is_empty())] {
+            if is_given {
+                return Err(SettingsProblem::UnsupportedDefault(name));
+            }
+        }
+        if self.workers.is_some_and(|workers| !(1..=limit::WORKERS_MAX).contains(&workers)) {
+            return Err(SettingsProblem::WorkersRange);
+        }
+        let lists = [&self.profile, &self.verify, &self.copy, &self.check_env, &self.check_cache];
+        let texts = lists.into_iter().flatten().chain(&self.setup);
+        if texts.into_iter().any(|text| text.trim().is_empty()) {
+            return Err(SettingsProblem::EmptyDefault);
+        }
+        Ok(())
+    }
 }
 
 /// Why the settings cannot be used.
@@ -66,6 +141,15 @@ pub enum SettingsProblem {
     /// The limit is not a duration.
     #[error("notify.limit is not a duration")]
     Limit(#[from] SpanError),
+    /// No command uses this default yet.
+    #[error("defaults.{0} is not supported yet")]
+    UnsupportedDefault(&'static str),
+    /// The number of workers is out of range.
+    #[error("defaults.workers must be from 1 to {}", limit::WORKERS_MAX)]
+    WorkersRange,
+    /// A default is an empty text.
+    #[error("a text of [defaults] is empty")]
+    EmptyDefault,
     /// The limit is out of range.
     #[error("notify.limit must be between 1s and 10m")]
     LimitRange,
@@ -75,6 +159,7 @@ pub enum SettingsProblem {
 #[serde(deny_unknown_fields)]
 struct RawSettings {
     notify: Option<RawNotify>,
+    defaults: Option<DefaultSettings>,
 }
 
 #[derive(Deserialize)]
@@ -85,11 +170,12 @@ struct RawNotify {
     limit: Option<String>,
 }
 
-/// Loads the first settings file that exists.
+/// Loads the settings; each table counts from the first file that has it.
 ///
 /// # Errors
-/// The file cannot be read or is invalid.
+/// A file cannot be read, is not trusted or is invalid.
 pub fn load_settings(folders: &[&Path], trust: &TrustRecord) -> Result<UserSettings, SettingsError> {
+    let (mut notify, mut defaults) = (None, None);
     for folder in folders {
         let path = folder.join(FILE);
         let text = match std::fs::read_to_string(&path) {
@@ -98,16 +184,24 @@ pub fn load_settings(folders: &[&Path], trust: &TrustRecord) -> Result<UserSetti
             Err(error) => return Err(SettingsError { path, problem: error.into() }),
         };
         let checked = trust.check_file(folder, &path, text.as_bytes()).map_err(SettingsProblem::from);
-        return checked
+        let (own_notify, own_defaults) = checked
             .and_then(|()| parse_settings(&text))
-            .map_err(|problem| SettingsError { path, problem });
+            .map_err(|problem| SettingsError { path, problem })?;
+        notify = notify.or(own_notify);
+        defaults = defaults.or(own_defaults);
     }
-    Ok(UserSettings::default())
+    Ok(UserSettings { notify, defaults: defaults.unwrap_or_default() })
 }
 
-fn parse_settings(text: &str) -> Result<UserSettings, SettingsProblem> {
+/// The tables of a settings file.
+type SettingsTables = (Option<NotifySettings>, Option<DefaultSettings>);
+
+fn parse_settings(text: &str) -> Result<SettingsTables, SettingsProblem> {
     let raw: RawSettings = toml::from_str(text)?;
-    Ok(UserSettings { notify: raw.notify.map(parse_notify).transpose()? })
+    if let Some(defaults) = &raw.defaults {
+        defaults.check()?;
+    }
+    Ok((raw.notify.map(parse_notify).transpose()?, raw.defaults))
 }
 
 fn parse_notify(raw: RawNotify) -> Result<NotifySettings, SettingsProblem> {
@@ -135,13 +229,14 @@ mod tests {
 
     #[test]
     fn settings_are_validated() {
-        assert_eq!(parse_settings("").unwrap(), UserSettings::default());
-        let least = parse_settings("[notify]\ncommand = [\"say\", \"it\"]").unwrap().notify.unwrap();
+        assert_eq!(parse_settings("").unwrap(), (None, None));
+        let least = parse_settings("[notify]\ncommand = [\"say\", \"it\"]").unwrap().0.unwrap();
         assert_eq!(least.on, [AwaitedEvent::Question, AwaitedEvent::Failed, AwaitedEvent::Finished]);
         assert_eq!((least.command.len(), least.limit), (2, Duration::from_secs(10)));
-        let whole = parse_settings("[notify]\ncommand = [\"say\"]\non = [\"lost\"]\nlimit = \"2m\"").unwrap();
+        let whole =
+            parse_settings("[notify]\ncommand = [\"say\"]\non = [\"lost\"]\nlimit = \"2m\"").unwrap().0;
         assert_eq!(
-            whole.notify.map(|it| (it.on, it.limit)),
+            whole.map(|it| (it.on, it.limit)),
             Some((vec![AwaitedEvent::Lost], Duration::from_secs(120)))
         );
         for bad in [
@@ -153,9 +248,33 @@ mod tests {
             "[notify]\ncommand = [\"say\"]\nlimit = \"soon\"",
             "[notify]\ncommand = [\"say\"]\nlimit = \"1h\"",
             "[notify]\ncommand = [\"say\"]\nshell = true",
+            "[defaults]\nbranch = \"x\"",
+            "[defaults]\nhub = \"origin\"",
+            "[defaults]\nhumans = [\"ada\"]",
+            "[defaults]\nworkers = 0",
+            "[defaults]\nverify = \"\"",
+            "[defaults]\nverify = 3",
         ] {
             assert!(parse_settings(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn each_table_counts_from_the_first_file_that_has_it() {
+        let [store, user] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let folders = [store.path(), user.path()];
+        std::fs::write(user.path().join(FILE), "[defaults]\nverify = \"make\"\nprofile = [\"codex=2\"]\n")
+            .unwrap();
+        std::fs::write(store.path().join(FILE), "[notify]\ncommand = [\"say\"]\n").unwrap();
+        let loaded = load_settings(&folders, &TrustRecord::default()).unwrap();
+        assert!(loaded.notify.is_some());
+        assert_eq!(
+            (loaded.defaults.verify, loaded.defaults.profile),
+            (vec!["make".to_owned()], vec!["codex=2".to_owned()])
+        );
+        std::fs::write(store.path().join(FILE), "[defaults]\nworkers = 2\n").unwrap();
+        let loaded = load_settings(&folders, &TrustRecord::default()).unwrap();
+        assert_eq!((loaded.defaults.workers, loaded.defaults.verify), (Some(2), Vec::new()));
     }
 
     #[test]

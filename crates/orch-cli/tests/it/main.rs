@@ -10,6 +10,7 @@ mod test_environment;
 mod changed_minds;
 mod command_lines;
 mod current_run;
+mod default_settings;
 mod first_run;
 mod followed_hints;
 mod hint_lines;

@@ -12,6 +12,9 @@ use crate::{CheckView, RunView, TaskOrSummary, TaskSummary};
 pub struct RunResponse {
     /// The run as it is now.
     pub run: RunView,
+    /// The fields of a new run that come from `[defaults]` in `orch.toml`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defaults: Vec<String>,
 }
 
 /// The response of `orch run list`.

@@ -6,7 +6,6 @@ mod pages;
 mod plan;
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::Arc;
 
 use orch_contract::orch::blocked::StuckTaskView;
@@ -20,10 +19,8 @@ use orch_core::run::{Budget, Run};
 use orch_core::shell;
 use orch_core::time::TimeSpan;
 use orch_inbox::Session;
-use orch_process::TrustRecord;
 use orch_profile::ProfileReference;
 use orch_scheduler::lookup;
-use orch_supervisor::settings::{self, SettingsProblem};
 use orch_supervisor::supervisor::notify::EventNotifier;
 use orch_supervisor::supervisor::stall::StallReason;
 use orch_supervisor::supervisor::worker_pool::{ProfileSlots, WorkerPool};
@@ -34,7 +31,7 @@ use orch_supervisor::supervisor::{
 use orch_supervisor::wrapper::ProgramPaths;
 
 use crate::app::App;
-use crate::error::{AppError, error_chain, untrusted_file};
+use crate::error::AppError;
 use crate::inbox::run::{check_profile, own_programs};
 
 pub use orch_supervisor::supervisor::ListenerResponse;
@@ -186,7 +183,8 @@ impl App<'_> {
     ///
     /// # Errors
     /// A profile or the settings cannot be read.
-    pub fn set_up_drive(&mut self, request: DriveRequest) -> Result<DriveSetup, AppError> {
+    pub fn set_up_drive(&mut self, mut request: DriveRequest) -> Result<DriveSetup, AppError> {
+        self.apply_drive_defaults(&mut request)?;
         let mut pool = request.worker_pool(self)?;
         require_metering(self.session()?, &request, &mut pool)?;
         let (open, store) = self.session_opener()?;
@@ -202,14 +200,8 @@ impl App<'_> {
 
     /// Creates the notifier of the user's settings.
     fn event_notifier(&mut self, store: &str) -> Result<Option<EventNotifier>, AppError> {
-        let user = self.user_folder()?;
+        let settings = self.user_settings()?;
         let folder = self.session()?.store_folder().to_owned();
-        let folders: Vec<&Path> = [Some(folder.as_path()), user.as_deref()].into_iter().flatten().collect();
-        let trust = TrustRecord::new(user.as_deref());
-        let settings = settings::load_settings(&folders, &trust).map_err(|error| match &error.problem {
-            SettingsProblem::Untrusted(problem) => untrusted_file(&error.path, problem),
-            _ => AppError::invalid_argument(settings::FILE, format!("{}.", error_chain(&error))),
-        })?;
         Ok(settings.notify.map(|notify| EventNotifier::new(notify, folder, store.to_owned())))
     }
 }

@@ -45,13 +45,13 @@ impl App<'_> {
         let name = named.or(run_name).unwrap_or_else(|| Slug::from_title(&title));
         self.open_or_create_session()?;
         self.require_outside_attempts(path)?;
-        let session = self.session()?;
         let page = PageRequest { limit: 1, after: None };
-        let mut exists = show_run(session, Some(&name), &page).is_ok();
+        let mut exists = show_run(self.session()?, Some(&name), &page).is_ok();
         let mut created = None;
         if !exists {
-            let new = new_run(&plan, name.clone(), title, base, folder);
-            match create_run(session, None, agent, &new) {
+            let mut new = new_run(&plan, name.clone(), title, base, folder);
+            self.apply_run_defaults(&mut new)?;
+            match create_run(self.session()?, None, agent, &new) {
                 Ok(Response::Fresh(run)) => created = Some(run),
                 Ok(Response::Replayed(_)) => {}
                 // Another drive of this plan was faster.
@@ -61,7 +61,7 @@ impl App<'_> {
         }
         let run = if exists { plan.run.clone() } else { RunEdit::default() };
         let tasks = TaskPlan { update: true, run, ..plan };
-        let added = add_plan(session, None, agent, Some(&name), &tasks);
+        let added = add_plan(self.session()?, None, agent, Some(&name), &tasks);
         if let Ok(Response::Fresh(planned)) = &added
             && planned.left_total > 0
         {

@@ -103,10 +103,15 @@ impl Request for InitRun {
             let message = "Tasks are verified and integrated in worktrees; leave --no-worktrees out.";
             return Err(AppError::invalid_argument("--done-when", message));
         }
-        let new_run = self.new_run();
+        let mut new_run = self.new_run();
         let mut fresh = None;
-        let (session, _) = app.open_or_create_session()?;
-        let view = |created: &CreatedRun| RunResponse { run: RunView::from_run(&created.run) };
+        app.open_or_create_session()?;
+        let defaults = app.apply_run_defaults(&mut new_run).map_err(|error| self.with_git_advice(error))?;
+        let session = app.session()?;
+        let view = |created: &CreatedRun| RunResponse {
+            run: RunView::from_run(&created.run),
+            defaults: defaults.clone(),
+        };
         let reply = change_in_session(session, key, view, |session, receipt| {
             let created = create_run(session, receipt, &self.agent, &new_run)?;
             if let Response::Fresh(created) = &created {

@@ -17,5 +17,5 @@ use orch_contract::orch::run::RunResponse;
 use orch_core::run::Run;
 
 fn run_response(run: &Run) -> RunResponse {
-    RunResponse { run: RunView::from_run(run) }
+    RunResponse { run: RunView::from_run(run), defaults: Vec::new() }
 }

@@ -110,6 +110,9 @@ fn write_full_run(paper: &mut TextPage, run: &RunView) {
 impl HumanReadable for RunResponse {
     fn render_human(&self, paper: &mut TextPage) {
         write_full_run(paper, &self.run);
+        if !self.defaults.is_empty() {
+            paper.write_note(&format!("From orch.toml: {}.", self.defaults.join(", ")));
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use orch_app::AppError;
 use orch_app::orch::drive::DriveRequest;
-use orch_app::values::{ProfileReference, parse_duration, parse_profile, parse_slug};
+use orch_app::values::{ProfileReference, parse_duration, parse_seat, parse_slug, parse_worker_count};
 use orch_contract::ErrorCode;
 use orch_contract::orch::doctor::FindingLevelView;
 use orch_contract::orch::drive::DriveLine;
@@ -84,9 +84,6 @@ const UNTIL_DEFAULT: &str = "finished";
 /// What happens to a silent worker by default.
 const ON_SILENCE_DEFAULT: &str = "tell";
 
-/// The most workers that may be asked for.
-const WORKERS_MAX: usize = 1_000;
-
 pub(super) fn run(args: DriveArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let agent = context.app().calling_lead()?;
     let names_run = args.named.is_some() || args.plan.is_some() || context.app().is_run_option_given();
@@ -154,25 +151,10 @@ fn drive_request(args: DriveArgs, agent: Slug, run: Option<Slug>) -> DriveReques
     }
 }
 
-/// Reads `PROFILE` or `PROFILE=N`.
-fn parse_seat(text: &str) -> Result<(ProfileReference, Option<usize>), String> {
-    let (name, limit) = match text.rsplit_once('=') {
-        Some((name, limit)) => (name, Some(parse_worker_count(limit)?)),
-        None => (text, None),
-    };
-    let reference = parse_profile(name)?;
-    Ok((reference, limit))
-}
-
 /// Reads `LABEL=N`.
 fn parse_label_limit(text: &str) -> Result<(Slug, usize), String> {
     let (name, limit) = text.rsplit_once('=').ok_or("it is a label and a number, like gpu=1")?;
     Ok((parse_slug(name).map_err(|error| error.to_string())?, parse_worker_count(limit)?))
-}
-
-fn parse_worker_count(text: &str) -> Result<usize, String> {
-    let workers = text.parse().ok().filter(|workers| (1..=WORKERS_MAX).contains(workers));
-    workers.ok_or_else(|| format!("it is a number from 1 to {WORKERS_MAX}"))
 }
 
 #[cfg(test)]
