@@ -1,4 +1,4 @@
-//! What a repository has beyond its store: after a backup was restored, the branches that went on.
+//! What a repository has beyond its store: after a backup was restored, the branches that are ahead.
 
 use std::collections::BTreeSet;
 

@@ -47,7 +47,7 @@ pub(crate) fn cancel_run(
                 cancel_piece(unit, before.id, &idle)?;
                 cancel_dispatched(unit, before.id)?;
             } else {
-                // The first piece is small enough; nobody claims what is cancelled last.
+                // No worker claims what is cancelled last.
                 cancel_piece(unit, before.id, &idle[..idle.len() - 1])?;
                 set_run_offered(unit, before.id, false)?;
             }
@@ -101,7 +101,7 @@ fn cancel_piece(unit: &mut UnitOfWork<'_, '_>, run: RunId, piece: &[TaskId]) -> 
     Ok(task_table::recount_broken(unit.tx, piece)?)
 }
 
-/// Cancels the tasks whose work nobody has claimed, after all that wait for them.
+/// Cancels the tasks whose work no worker has claimed, after all that wait for them.
 fn cancel_dispatched(unit: &mut UnitOfWork<'_, '_>, run: RunId) -> Result<(), Error> {
     let tasks = task_table::list_in_state(unit.tx, run, TaskState::Dispatched, TaskId(0), u32::MAX)?;
     let ids: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();

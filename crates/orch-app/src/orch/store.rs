@@ -46,7 +46,7 @@ impl Request for BackUpStore {
     }
 }
 
-/// Replaces the content of the store by that of a backup; nobody may be at work.
+/// Replaces the content of the store by that of a backup; no process may be at work.
 #[derive(Debug, Serialize)]
 pub struct RestoreStore {
     /// The backup.

@@ -42,7 +42,7 @@ pub struct StoreRestoreResponse {
     pub digest: String,
     /// The copy of what the store held before.
     pub kept: String,
-    /// What git has beyond the backup; nothing of it is removed.
+    /// What git has beyond the backup, and keeps.
     pub ahead: Vec<AheadReferenceView>,
     /// The next commands.
     pub next: Vec<String>,

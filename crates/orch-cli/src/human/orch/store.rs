@@ -64,7 +64,7 @@ impl HumanReadable for StoreRestoreResponse {
         paper.write_line(format!("The store at {} is restored: {} rows.", self.store, self.rows));
         paper.write_line(format!("What it held before is in {}.", self.kept));
         if !self.ahead.is_empty() {
-            paper.write_line("Git has more than the backup; nothing of it was removed:");
+            paper.write_line("Git has more than the backup, and keeps it:");
         }
         for one in &self.ahead {
             paper.write_line(format!("  {} is at {}", one.reference, one.commit));
