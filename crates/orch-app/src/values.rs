@@ -6,7 +6,7 @@ use orch_core::event::AwaitedEvent;
 use orch_core::id::{EventId, MessageId, Slug, SlugError, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
-use orch_core::run::{BranchMovePolicy, DoneWhen};
+use orch_core::run::{BranchMovePolicy, DoneWhen, ReviewPolicy};
 use orch_core::task::TaskState;
 use orch_core::time::{SpanError, TimeSpan};
 
@@ -184,6 +184,11 @@ pub fn parse_check_identity(text: &str) -> Result<CheckIdentity, &'static str> {
 /// Parses what a flaky check counts as.
 pub fn parse_flaky_verdict(text: &str) -> Result<FlakyVerdict, &'static str> {
     FlakyVerdict::parse(text).ok_or("it is one of pass and fail")
+}
+
+/// Parses which attempts wait for a review.
+pub fn parse_review(text: &str) -> Result<ReviewPolicy, &'static str> {
+    ReviewPolicy::parse(text).ok_or("it is one of none, all and protected")
 }
 
 /// Parses what happens when others advance a run's branch.

@@ -89,6 +89,8 @@ reason_codes! {
     Question = "question";
     /// Checks have not run yet or failed.
     Checks = "checks";
+    /// Its attempt waits for a person's review.
+    Review = "review";
     /// It waits to be merged.
     Merge = "merge";
     /// Its dependencies have a merge conflict.
@@ -150,6 +152,7 @@ impl ReasonView {
             ),
             core::NotReadyReason::Checks { .. }
             | core::NotReadyReason::Merge { .. }
+            | core::NotReadyReason::Review { .. }
             | core::NotReadyReason::MergeConflict { .. } => Self::judging_reason(reason, task),
             core::NotReadyReason::Budget(shortage) => return Self::from_shortage(shortage, &task.run),
             core::NotReadyReason::NoAgent => (
@@ -169,11 +172,10 @@ impl ReasonView {
                 let retry = (*state == TaskState::Failed).then(|| format!("orch task retry {task}"));
                 (ReasonCode::Finished, format!("It is {}.", state.name()), retry)
             }
-            core::NotReadyReason::Cancelled => (
-                ReasonCode::Cancelled,
-                "It was cancelled.".to_owned(),
-                Some(format!("orch task retry {task}")),
-            ),
+            core::NotReadyReason::Cancelled => {
+                let retry = Some(format!("orch task retry {task}"));
+                (ReasonCode::Cancelled, "It was cancelled.".to_owned(), retry)
+            }
             core::NotReadyReason::RunCancelled { run } => {
                 (ReasonCode::Cancelled, format!("Run {run} is cancelled."), None)
             }
@@ -324,6 +326,11 @@ impl ReasonView {
                 ReasonCode::Checks,
                 format!("Attempt {attempt} was reported; its checks have not run yet."),
                 Some(format!("orch verify {task}")),
+            ),
+            core::NotReadyReason::Review { attempt } => (
+                ReasonCode::Review,
+                format!("Attempt {attempt} waits for a review."),
+                Some(format!("orch accept {task}")),
             ),
             core::NotReadyReason::Merge { attempt } => (
                 ReasonCode::Merge,

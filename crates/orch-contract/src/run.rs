@@ -3,8 +3,8 @@
 use orch_core::check::{CheckIdentity, FlakyVerdict};
 use orch_core::run as core;
 use orch_core::run::{
-    BaselineStatus, BranchMovePolicy, DoneWhen, LandingManner, PauseReason, RunOutcome, RunState, RunStatus,
-    TaskCounts,
+    BaselineStatus, BranchMovePolicy, DoneWhen, LandingManner, PauseReason, ReviewPolicy, RunOutcome,
+    RunState, RunStatus, TaskCounts,
 };
 use orch_core::task::TaskState;
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,8 @@ pub struct RunView {
     pub run_hooks: bool,
     /// How many rejected attempts of a task are continued in their sessions and worktrees.
     pub rework: u32,
+    /// Which attempts wait for a person's review after their checks.
+    pub review: WireWord<ReviewPolicy>,
     /// The limit of wall time; null is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_wall_ms: Option<i64>,
@@ -260,6 +262,7 @@ impl RunView {
             trailers: run.rules.trailers,
             run_hooks: run.rules.run_hooks,
             rework: run.rules.rework,
+            review: run.rules.review.into(),
             max_wall_ms: run.budget.run.wall.map(|span| span.0),
             max_cost: run.budget.run.cost_micros.map(UsdAmount),
             max_tokens: run.budget.run.tokens,

@@ -1,7 +1,7 @@
 //! Tasks: a summary in lists and responses to changes, complete in `task show` and with `--full`.
 
 use orch_core::id::Slug;
-use orch_core::run::ResourceUsage;
+use orch_core::run::{ResourceUsage, ReviewPolicy};
 use orch_core::task as core;
 use orch_core::task::{ChecksStatus, TaskState, TaskText};
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,9 @@ pub struct TaskView {
     pub checks: WireWord<ChecksStatus>,
     /// Whether an attempt may report without a commit.
     pub allow_empty: bool,
+    /// Whether its attempts wait for a person's review; absent where the run says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<WireWord<ReviewPolicy>>,
     /// The limit of failed attempts: its own, else the run's.
     pub max_attempts: u32,
     /// The known cost of its attempts in US dollars; null where none is known.
@@ -150,6 +153,7 @@ impl TaskView {
             attempt: last_attempt_name(task),
             checks: task.checks.into(),
             allow_empty: task.allow_empty,
+            review: around.text.review.map(WireWord),
             max_attempts: task.max_attempts.unwrap_or(around.run_max_attempts),
             cost_usd: around.spent.cost_micros.map(UsdAmount),
             tokens: TokensView::of_usage(around.spent),

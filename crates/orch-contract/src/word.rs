@@ -11,7 +11,8 @@ use orch_core::event::EventKind;
 use orch_core::message::MessageKind;
 use orch_core::path_risk::PathRisk;
 use orch_core::run::{
-    BaselineStatus, BranchMovePolicy, CostSource, DoneWhen, LandingManner, PauseReason, RunOutcome, RunStatus,
+    BaselineStatus, BranchMovePolicy, CostSource, DoneWhen, LandingManner, PauseReason, ReviewPolicy,
+    RunOutcome, RunStatus,
 };
 use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::thread::{ThreadKind, ThreadStatus};
@@ -100,6 +101,7 @@ worded! {
     MessageKind as "MessageKind" of MessageKind::ALL;
     RunOutcome as "RunOutcome" of RunOutcome::ALL;
     BranchMovePolicy as "BranchMovePolicy" of BranchMovePolicy::ALL;
+    ReviewPolicy as "ReviewPolicy" of ReviewPolicy::ALL;
     PathRisk as "PathRisk" of PathRisk::ALL;
     PauseReason as "PauseReason" of PauseReason::ALL;
     RunStatus as "RunState" of RunStatus::ALL;

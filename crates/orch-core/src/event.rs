@@ -97,6 +97,8 @@ named_enum! {
         BudgetWarning = "budget_warning",
         /// Checks ran on an attempt's commit, or on the run's base.
         Checked = "checked",
+        /// An attempt waits for a person's review.
+        Review = "review",
         /// The lead accepted an attempt by hand.
         Accepted = "accepted",
         /// An attempt was merged into the run's branch.
@@ -140,6 +142,8 @@ named_enum! {
         Failed = "failed",
         /// An attempt was lost.
         Lost = "lost",
+        /// An attempt waits for a person's review.
+        Review = "review",
         /// The tool could not do its part.
         Fault = "fault",
         /// A run was paused.
@@ -155,8 +159,9 @@ named_enum! {
 
 impl AwaitedEvent {
     /// The events that `orch wait` waits for by default, as far as they need the lead.
-    pub const DEFAULT: [Self; 9] = [
+    pub const DEFAULT: [Self; 10] = [
         Self::Question,
+        Self::Review,
         Self::Paused,
         Self::RateLimited,
         Self::Reported,
@@ -174,6 +179,7 @@ impl AwaitedEvent {
             Self::Question => &[EventKind::Question],
             Self::Reported => &[EventKind::Reported],
             Self::Done => &[EventKind::Done],
+            Self::Review => &[EventKind::Review],
             // A rejected attempt is a failed one to the lead.
             Self::Failed => &[EventKind::Failed, EventKind::Rejected],
             Self::Lost => &[EventKind::Lost],

@@ -65,6 +65,11 @@ pub enum NotReadyReason {
         /// The attempt.
         attempt: AttemptName,
     },
+    /// Its attempt waits for a person's review.
+    Review {
+        /// The attempt.
+        attempt: AttemptName,
+    },
     /// Its attempt was verified and is not merged yet.
     Merge {
         /// The attempt.

@@ -19,11 +19,13 @@ use orch_store::table::{agent, attempt, message, task as task_table, thread, wor
 
 use crate::cooldowns::list_waiting_for_profiles;
 use crate::failed_operations::{list_believed_operations, list_failed_operations};
+use orch_core::event::Event;
 use orch_inbox::missing_message;
 use orch_inbox::page::{offset_cursor, parse_offset};
 use orch_inbox::{Error, Session};
 use orch_scheduler::budget::load_budget_facts;
 use orch_scheduler::fresh_read::read_fresh;
+use orch_scheduler::review::list_open_reviews;
 use orch_scheduler::run_branch::notice_branch_moves;
 use orch_scheduler::{lookup, not_ready};
 
@@ -56,6 +58,8 @@ pub struct StuckTask {
 /// A page of blockers: open questions, oldest first, then stuck tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockerPage {
+    /// The reviews that attempts wait for, oldest first.
+    pub reviews: Vec<Event>,
     /// The questions of this page.
     pub questions: Vec<QuestionSummary>,
     /// How many questions are open.
@@ -117,6 +121,9 @@ fn load_blockers(
         }
         let shown = blocked.questions.len() + blocked.operations.len() + blocked.stuck.len();
         blocked.next = offset_cursor(offset, shown, blocked.questions_total + blocked.stuck_total);
+        for run in runs.iter().filter(|run| run.counts.in_state(TaskState::Reported) > 0) {
+            blocked.reviews.extend(list_open_reviews(tx, run.id)?);
+        }
         blocked.paused = runs.iter().filter(|run| run.state.pause_reason().is_some()).cloned().collect();
         Ok((blocked, runs))
     })

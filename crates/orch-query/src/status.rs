@@ -20,8 +20,10 @@ use crate::clashes;
 use crate::clashes::AttemptClash;
 use crate::cooldowns::list_waiting_for_profiles;
 use crate::failed_operations::list_failed_operations;
+use orch_core::event::Event;
 use orch_inbox::{Error, Session};
 use orch_scheduler::fresh_read::read_fresh;
+use orch_scheduler::review::list_open_reviews;
 use orch_scheduler::run_branch::notice_branch_moves;
 use orch_scheduler::{TaskOverview, lookup};
 use orch_workspace::work_message;
@@ -61,6 +63,8 @@ pub struct RunOverview {
     pub active: Vec<TaskUnderWay>,
     /// Open questions, oldest first.
     pub questions: Vec<QuestionSummary>,
+    /// The reviews that attempts wait for, oldest first.
+    pub reviews: Vec<Event>,
     /// Tasks that can be dispatched now, in order.
     pub ready: Vec<TaskOverview>,
     /// Failed tasks, oldest first.
@@ -128,6 +132,7 @@ fn collect_overview(
         let status = RunOverview {
             active,
             questions: open.summarize(&messages, now)?,
+            reviews: list_reviews(tx, &run)?,
             ready,
             failed,
             eta: estimate_remaining(tx, &run, chain)?,
@@ -160,6 +165,16 @@ fn list_stuck(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<FailedOperation
     operations.retain(|operation| operation.stuck);
     operations.truncate(usize::try_from(limit::STATUS_SHOWN).unwrap_or(usize::MAX));
     Ok(operations)
+}
+
+/// Lists the first reviews that attempts wait for.
+fn list_reviews(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<Event>, Error> {
+    if run.counts.in_state(TaskState::Reported) == 0 {
+        return Ok(Vec::new());
+    }
+    let mut reviews = list_open_reviews(tx, run.id)?;
+    reviews.truncate(usize::try_from(limit::STATUS_SHOWN).unwrap_or(usize::MAX));
+    Ok(reviews)
 }
 
 /// Lists the first tasks that wait for profiles.

@@ -14,6 +14,7 @@ use crate::{blocked, cooldowns};
 use orch_inbox::{Error, Session};
 use orch_scheduler::budget::load_budget_facts;
 use orch_scheduler::fresh_read::read_fresh;
+use orch_scheduler::review::is_review_asked;
 use orch_scheduler::run_branch::notice_branch_moves;
 use orch_scheduler::{TaskOverview, TaskSelector, lookup, not_ready};
 
@@ -120,7 +121,9 @@ fn judging_reason(tx: &mut Transaction<'_>, run: &Run, task: &Task) -> Result<Op
         ChecksStatus::None => run.rules.protect.is_empty(),
         ChecksStatus::Pending | ChecksStatus::Failed => false,
     };
-    Ok(Some(if is_judged {
+    Ok(Some(if is_judged && is_review_asked(tx, &reported)? {
+        NotReadyReason::Review { attempt: name }
+    } else if is_judged {
         NotReadyReason::Merge { attempt: name }
     } else {
         NotReadyReason::Checks { attempt: name }

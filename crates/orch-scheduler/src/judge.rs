@@ -16,6 +16,7 @@ use orch_store::table::{attempt, effect, event, task as task_table, worktree};
 
 use crate::fresh_read::read_fresh;
 use crate::operation::Operation;
+use crate::review;
 use crate::tool_fault::record_tool_fault;
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use crate::{TaskOverview, TaskSelector, lookup, operation};
@@ -168,7 +169,13 @@ pub fn judge_attempt(
         let run = unit.resolve_run(task.run.as_ref())?;
         let found = lookup::find_task_in_run(unit.tx, &run, &task.key)?;
         let mut reported = ReportedAttempt::load(unit, found)?;
-        reported.record_checks(unit, ChecksStatus::Overridden)?;
+        // A review that was asked for after the checks leaves their result as it is.
+        let is_review = matches!(verdict, LeadVerdict::Accept { commit: None, .. })
+            && matches!(reported.attempt.checks, ChecksStatus::Passed | ChecksStatus::None)
+            && review::is_review_asked(unit.tx, &reported.attempt)?;
+        if !is_review {
+            reported.record_checks(unit, ChecksStatus::Overridden)?;
+        }
         let after = match verdict {
             LeadVerdict::Reject { reason } => reported.reject(unit, reason, None, Vec::new())?,
             LeadVerdict::Accept { commit, reason } => {
@@ -179,7 +186,9 @@ pub fn judge_attempt(
                 }
                 let reason = reason.clone().unwrap_or_default();
                 let about = reported.attempt.event_subject();
-                unit.append_event(EventKind::Accepted, about, None, vec![("reason", reason.into())])?;
+                let mut data = review::acceptance_data(unit, &reported.attempt)?;
+                data.push(("reason", reason.into()));
+                unit.append_event(EventKind::Accepted, about, None, data)?;
                 match run.policy.done_when {
                     DoneWhen::Reported | DoneWhen::Verified => {
                         reported.accept(unit, "the lead accepted it")?

@@ -26,6 +26,7 @@ pub mod redirect;
 pub mod repair;
 pub mod request;
 pub mod resolve;
+pub mod review;
 pub mod rm;
 pub mod run;
 pub mod run_branch;

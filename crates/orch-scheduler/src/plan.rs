@@ -492,6 +492,7 @@ impl<'a> TaskUpdate<'a> {
             ("agent", edit.agent.is_some()),
             ("max_attempts", edit.max_attempts.is_some()),
             ("allow_empty", edit.allow_empty.is_some()),
+            ("review", edit.review.is_some()),
         ];
         changes.into_iter().filter(|(_, changes)| *changes).map(|(name, _)| name).collect()
     }
@@ -561,6 +562,7 @@ fn changed_fields(task: &Task, text: &TaskText, edit: &TaskEdit) -> TaskEdit {
     changed.agent = changed.agent.filter(|agent| *agent != task.agent);
     changed.max_attempts = changed.max_attempts.filter(|max| Some(*max) != task.max_attempts);
     changed.allow_empty = changed.allow_empty.filter(|allow| *allow != task.allow_empty);
+    changed.review = changed.review.filter(|review| Some(*review) != text.review);
     changed.spec = changed.spec.filter(|spec| Some(spec) != text.spec.as_ref());
     changed.accept = changed.accept.filter(|accept| *accept != text.accept);
     changed.verify = changed.verify.filter(|verify| *verify != text.verify);

@@ -20,6 +20,7 @@ use orch_core::worktree::Worktree;
 use orch_store::Transaction;
 use orch_store::table::{agent, attempt, message, thread, thread_condition, worker, worktree};
 
+use crate::review;
 use crate::task_end::cancel_task;
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use orch_inbox::{Error, cancel, close, liveness, reply};
@@ -277,7 +278,9 @@ impl AttemptReconciler<'_> {
         }
         let run = unit.load_run(self.task.run)?;
         let (done_when, protected) = (run.policy.done_when, !run.rules.protect.is_empty());
-        if !decide::is_done_by_report(done_when, self.attempt.checks, protected) {
+        if !decide::is_done_by_report(done_when, self.attempt.checks, protected)
+            || review::waits_for_review(unit, &self.attempt, false)?
+        {
             return Ok(());
         }
         let reason = match done_when {

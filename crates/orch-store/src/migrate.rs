@@ -36,6 +36,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0018.sql"),
     include_str!("../migrations/sqlite/0019.sql"),
     include_str!("../migrations/sqlite/0020.sql"),
+    include_str!("../migrations/sqlite/0021.sql"),
 ];
 
 /// Returns the newest schema version that this program knows.

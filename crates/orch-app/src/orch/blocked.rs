@@ -1,6 +1,7 @@
 //! `orch blocked`: open questions and stuck tasks.
 
 use orch_contract::orch::blocked::{BlockedResponse, PausedRun, StuckTaskView};
+use orch_contract::orch::status::ReviewView;
 use orch_contract::run::RunPauseView;
 use orch_core::id::Slug;
 use orch_core::run::Run;
@@ -31,6 +32,7 @@ impl Request for ListBlockers {
             .chain(found.stuck.iter().map(|stuck| StuckTaskView::from_reasons(&stuck.task, &stuck.reasons)));
         Ok(Reply::new(BlockedResponse {
             questions: found.questions.iter().map(question_view).collect(),
+            reviews: found.reviews.iter().filter_map(ReviewView::from_event).collect(),
             stuck: stuck.collect(),
             paused: found.paused.iter().filter_map(paused_run).collect(),
             total: found.questions_total + found.stuck_total,

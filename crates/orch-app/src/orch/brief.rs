@@ -2,6 +2,7 @@
 
 use orch_contract::orch::brief::{BriefActive, BriefQuestion, BriefResponse, BriefTrouble};
 use orch_contract::orch::run::BriefOrRuns;
+use orch_contract::orch::status::ReviewView;
 use orch_contract::run::{RunProgress, TaskCountsView};
 use orch_contract::{ReasonView, operation};
 use orch_core::id::{Slug, TaskName};
@@ -102,6 +103,13 @@ fn brief_response(found: &LeadBrief, measure: BriefSizing) -> BriefResponse {
         eta_ms: status.eta.map(|span| span.0),
         counts: TaskCountsView::from_counts(&run.counts),
         questions: brief_questions(found, measure),
+        reviews: status
+            .reviews
+            .iter()
+            .filter_map(ReviewView::from_event)
+            .take(measure.entries)
+            .map(|one| one.task)
+            .collect(),
         stuck: stuck_tasks(found, measure),
         stuck_total: found.stuck_total,
         active: active_tasks(found, measure),
@@ -201,6 +209,9 @@ fn next_commands(found: &LeadBrief) -> Vec<String> {
     let (run, counts) = (&status.run, &status.run.counts);
     let name = &run.name;
     let mut next = Vec::new();
+    if let Some(review) = status.reviews.first().and_then(ReviewView::from_event) {
+        next.extend(review.next);
+    }
     if let Some(asked) = status.questions.first() {
         next.push(format!("orch answer {} TEXT", asked.task));
     }

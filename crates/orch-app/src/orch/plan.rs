@@ -96,6 +96,9 @@ fn run_fields(run: &Run) -> Value {
         fields.set("check_retries", rules.checks.retries);
         fields.set("flaky", rules.checks.flaky.name());
     }
+    if rules.review != defaults.review {
+        fields.set("review", rules.review.name());
+    }
     if rules.on_branch_move != defaults.on_branch_move {
         fields.set("on_branch_move", rules.on_branch_move.name());
     }
@@ -134,5 +137,6 @@ fn task_fields(exported: &ExportedTask) -> Value {
     if task.allow_empty {
         fields.set("allow_empty", true);
     }
+    fields.set("review", text.review.map(|review| review.name().to_owned()));
     Value::Object(fields.0)
 }

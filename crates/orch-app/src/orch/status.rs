@@ -3,6 +3,7 @@
 use orch_contract::ErrorCode;
 use orch_contract::orch::blocked::StuckTaskView;
 use orch_contract::orch::run::{OpenRunsResponse, StatusOrRuns};
+use orch_contract::orch::status::ReviewView;
 use orch_contract::orch::status::{ActiveTask, ClashView, FailedTask, StatusResponse};
 use orch_contract::run::{RunHeader, RunProgress, RunSummary, TaskCountsView};
 use orch_contract::task::slug_texts;
@@ -195,6 +196,7 @@ fn status_response(status: &RunOverview, driving: &RunDriving) -> StatusResponse
         counts: TaskCountsView::from_counts(&status.run.counts),
         active: active.collect(),
         questions: status.questions.iter().map(question_view).collect(),
+        reviews: status.reviews.iter().filter_map(ReviewView::from_event).collect(),
         stuck: (status.stuck.iter().map(StuckTaskView::from_operation)).chain(waiting).collect(),
         ready: status.ready.iter().map(short_task_view).collect(),
         failed: failed.collect(),

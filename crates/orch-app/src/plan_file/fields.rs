@@ -7,7 +7,7 @@ use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::limit;
 use orch_core::refusal::ArgumentProblem;
-use orch_core::run::{BranchMovePolicy, DoneWhen};
+use orch_core::run::{BranchMovePolicy, DoneWhen, ReviewPolicy};
 use orch_core::time::TimeSpan;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -73,6 +73,8 @@ readers! {
     flaky_verdict: FlakyVerdict, String => (|raw: String| values::parse_flaky_verdict(&raw));
     /// Reads when a task counts as done.
     done_when: DoneWhen, String => check_done_when;
+    /// Reads which attempts wait for a review.
+    review: ReviewPolicy, String => (|raw: String| values::parse_review(&raw));
     /// Reads what happens when others advance the run's branch.
     on_branch_move: BranchMovePolicy, String => check_on_branch_move;
 }

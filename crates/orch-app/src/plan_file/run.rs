@@ -4,7 +4,7 @@ use orch_core::check::{CheckIdentity, FlakyVerdict};
 use orch_core::id::Slug;
 use orch_core::lease::LeaseLength;
 use orch_core::run::budget::UsageLimits;
-use orch_core::run::{BranchMovePolicy, Budget, DoneWhen, RunEdit};
+use orch_core::run::{BranchMovePolicy, Budget, DoneWhen, ReviewPolicy, RunEdit};
 use orch_core::time::TimeSpan;
 use serde::Deserialize;
 
@@ -65,6 +65,8 @@ pub(super) struct RunFields {
     on_branch_move: Option<BranchMovePolicy>,
     trailers: Option<bool>,
     run_hooks: Option<bool>,
+    #[serde(deserialize_with = "fields::review")]
+    review: Option<ReviewPolicy>,
     #[serde(deserialize_with = "fields::rework")]
     rework: Option<u32>,
     #[serde(deserialize_with = "fields::duration")]
@@ -118,6 +120,7 @@ impl RunFields {
             trailers: self.trailers,
             run_hooks: self.run_hooks,
             rework: self.rework,
+            review: self.review,
             budget: Budget {
                 run: UsageLimits { wall: self.max_wall, cost_micros: self.max_cost, tokens: self.max_tokens },
                 task: UsageLimits {

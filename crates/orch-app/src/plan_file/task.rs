@@ -5,6 +5,7 @@ use std::path::Path;
 
 use orch_core::id::Slug;
 use orch_core::limit;
+use orch_core::run::ReviewPolicy;
 use orch_core::task::{NewTask, TaskEdit, TaskText};
 use orch_git::canonicalize_existing;
 use orch_scheduler::plan::PlannedTask;
@@ -38,6 +39,8 @@ pub(super) struct TaskFields {
     #[serde(deserialize_with = "fields::max_attempts")]
     max_attempts: Option<u32>,
     allow_empty: Option<bool>,
+    #[serde(deserialize_with = "fields::review")]
+    review: Option<ReviewPolicy>,
 }
 
 impl TaskFields {
@@ -70,6 +73,7 @@ impl TaskFields {
                 spec: self.spec,
                 accept: self.accept.unwrap_or_default(),
                 verify: self.verify.unwrap_or_default(),
+                review: self.review,
                 conflict: None,
             },
             priority: self.priority.unwrap_or(limit::PRIORITY_DEFAULT),
@@ -93,6 +97,7 @@ impl TaskFields {
             agent: self.agent.clone(),
             max_attempts: self.max_attempts,
             allow_empty: self.allow_empty,
+            review: self.review,
         }
     }
 }

@@ -6,6 +6,7 @@ use orch_core::operation_failure::FailedOperation;
 use orch_core::refusal::NotReadyReason;
 use serde::{Deserialize, Serialize};
 
+use super::status::ReviewView;
 use crate::reason::ReasonCode;
 use crate::run::RunPauseView;
 use crate::{ReasonView, UtcTimestamp, WireWord, operation};
@@ -111,6 +112,8 @@ pub struct BlockedResponse {
     pub questions: Vec<QuestionView>,
     /// The operations and tasks of this part that will not move by themselves; all of them come behind the questions.
     pub stuck: Vec<StuckTaskView>,
+    /// The attempts that wait for a person's review, oldest first.
+    pub reviews: Vec<ReviewView>,
     /// The paused runs, with what ends each pause.
     pub paused: Vec<PausedRun>,
     /// The total number of questions, operations and tasks.

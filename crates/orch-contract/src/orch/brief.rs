@@ -75,6 +75,8 @@ pub struct BriefResponse {
     pub counts: TaskCountsView,
     /// Open questions, oldest first.
     pub questions: Vec<BriefQuestion>,
+    /// Tasks whose attempts wait for a person's review, oldest first.
+    pub reviews: Vec<String>,
     /// Failed and stuck tasks.
     pub stuck: Vec<BriefTrouble>,
     /// The number of failed and stuck tasks.

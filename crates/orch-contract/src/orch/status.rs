@@ -1,5 +1,6 @@
 //! The response of `orch status`.
 
+use orch_core::event::Event;
 use orch_core::limit;
 use orch_core::run::{DoneWhen, RunStatus};
 use orch_core::shell;
@@ -52,6 +53,42 @@ pub struct ClashView {
     pub files: Vec<String>,
 }
 
+/// An attempt that waits for a person's review.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReviewView {
+    /// The task, `RUN/KEY`.
+    pub task: String,
+    /// The attempt, `RUN/KEY@N`.
+    pub attempt: String,
+    /// The commit to review; null in a run without worktrees.
+    pub commit: Option<String>,
+    /// Since when it waits.
+    pub at: UtcTimestamp,
+    /// The commands that end the wait: diff, accept, reject.
+    pub next: Vec<String>,
+}
+
+impl ReviewView {
+    /// Returns a review that an attempt waits for; `None` for an event of another kind.
+    #[must_use]
+    pub fn from_event(event: &Event) -> Option<Self> {
+        let (task, attempt) = (event.task.as_ref()?, event.attempt.as_ref()?);
+        let data: serde_json::Value = serde_json::from_str(&event.data).unwrap_or_default();
+        Some(Self {
+            task: task.to_string(),
+            attempt: attempt.to_string(),
+            commit: data["commit"].as_str().map(str::to_owned),
+            at: event.at.into(),
+            next: vec![
+                format!("orch diff {task}"),
+                format!("orch accept {task}"),
+                format!("orch reject {task} --reason TEXT"),
+            ],
+        })
+    }
+}
+
 /// A summary of a run. Each list has at most 20 entries; `counts` is complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -64,6 +101,8 @@ pub struct StatusResponse {
     pub active: Vec<ActiveTask>,
     /// Open questions, oldest first.
     pub questions: Vec<QuestionView>,
+    /// Attempts that wait for a person's review, oldest first.
+    pub reviews: Vec<ReviewView>,
     /// The dispatchable tasks, in order.
     pub ready: Vec<TaskSummary>,
     /// Failed tasks, oldest first.
@@ -105,6 +144,7 @@ impl StatusResponse {
         if let Some(question) = self.questions.first() {
             commands.push(format!("orch answer {} TEXT", question.task));
         }
+        commands.extend(self.reviews.first().map(|review| format!("orch accept {}", review.task)));
         if self.run.state.0 == RunStatus::Open && is_interrupted {
             let profiles: String =
                 profiles.iter().map(|profile| format!(" --profile {}", shell::quote_word(profile))).collect();

@@ -186,6 +186,7 @@ fn edit_rules(changed: &mut Run, edit: &RunEdit) {
     rules.trailers = edit.trailers.unwrap_or(rules.trailers);
     rules.run_hooks = edit.run_hooks.unwrap_or(rules.run_hooks);
     rules.rework = edit.rework.unwrap_or(rules.rework);
+    rules.review = edit.review.unwrap_or(rules.review);
     rules.on_branch_move = edit.on_branch_move.unwrap_or(rules.on_branch_move);
     changed.budget = changed.budget.overridden_by(edit.budget);
 }

@@ -56,6 +56,20 @@ named_enum! {
     }
 }
 
+named_enum! {
+    /// Which attempts wait for a person's review after their checks.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+    pub enum ReviewPolicy {
+        /// None.
+        #[default]
+        None = "none",
+        /// All.
+        All = "all",
+        /// Those that change protected files, which are then no failed check.
+        Protected = "protected",
+    }
+}
+
 /// How worktrees of a run are prepared and its attempts verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AttemptRules {
@@ -89,6 +103,8 @@ pub struct AttemptRules {
     pub run_hooks: bool,
     /// How many rejected attempts of a task are continued in their sessions and worktrees.
     pub rework: u32,
+    /// Which attempts wait for a person's review after their checks, unless their task says otherwise.
+    pub review: ReviewPolicy,
 }
 
 impl Default for AttemptRules {
@@ -109,6 +125,7 @@ impl Default for AttemptRules {
             trailers: true,
             run_hooks: false,
             rework: limit::REWORK_DEFAULT,
+            review: ReviewPolicy::None,
         }
     }
 }

@@ -10,7 +10,7 @@ pub mod state;
 pub mod usage;
 
 pub use budget::Budget;
-pub use git::{AttemptRules, BaselineStatus, BranchMovePolicy, RunGit};
+pub use git::{AttemptRules, BaselineStatus, BranchMovePolicy, ReviewPolicy, RunGit};
 pub use landing::{LandingManner, RunLanding};
 pub use state::{PauseReason, RunOutcome, RunPause, RunState, RunStatus};
 pub use usage::{CostSource, ResourceUsage, TokenUsage};
@@ -101,6 +101,9 @@ pub struct RunEdit {
     pub run_hooks: Option<bool>,
     /// How many rejected attempts of a task are continued from now on.
     pub rework: Option<u32>,
+    /// Which attempts wait for a person's review from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewPolicy>,
     /// New limits; those that are not named stay.
     pub budget: Budget,
 }

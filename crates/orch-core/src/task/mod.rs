@@ -10,6 +10,7 @@ pub use state::{TaskReadiness, TaskState};
 use std::cmp::Reverse;
 
 use crate::id::{AttemptId, CommitHash, RunId, Slug, TaskId, TaskName};
+use crate::run::ReviewPolicy;
 use crate::time::Time;
 use serde::Serialize;
 
@@ -107,6 +108,9 @@ pub struct TaskText {
     pub accept: Vec<String>,
     /// The commands that verify the work.
     pub verify: Vec<String>,
+    /// Whether its attempts wait for a person's review; `None` is what the run says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewPolicy>,
     /// The merge conflict that it resolves.
     #[serde(skip)]
     pub conflict: Option<TaskConflict>,
@@ -181,6 +185,9 @@ pub struct TaskEdit {
     pub max_attempts: Option<u32>,
     /// Whether an attempt may report without a commit.
     pub allow_empty: Option<bool>,
+    /// Whether its attempts wait for a person's review from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewPolicy>,
 }
 
 impl TaskEdit {

@@ -6,8 +6,8 @@ use orch_core::commit_trailers::CommitTrailers;
 use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::id::{AttemptId, CommitHash, Slug};
 use orch_core::refusal::{Refusal, TreeRefusal};
-use orch_core::run::{PauseReason, Run, RunState};
-use orch_core::task::{ChecksStatus, Task, TaskConflict, TaskState};
+use orch_core::run::{PauseReason, ReviewPolicy, Run, RunState};
+use orch_core::task::{ChecksStatus, Task, TaskConflict, TaskState, TaskText};
 use orch_core::time::Time;
 use orch_core::worker::Worker;
 use orch_core::worktree::Worktree;
@@ -35,6 +35,8 @@ pub(super) struct MergeCandidate {
     pub worker: Option<Worker>,
     /// The conflict that its task resolves.
     pub conflict: Option<TaskConflict>,
+    /// Whether its task says who reviews it.
+    pub review: Option<ReviewPolicy>,
     accepted_by: Option<Slug>,
 }
 
@@ -50,8 +52,8 @@ impl MergeCandidate {
         };
         let accepted_by = find_accepting_agent(tx, &attempt)?;
         let text = attempt::load_text(tx, id)?;
-        let conflict = task_table::load_text(tx, task.id)?.conflict;
-        Ok(Some(Self { task, text, attempt, tree, worker, conflict, accepted_by }))
+        let TaskText { conflict, review, .. } = task_table::load_text(tx, task.id)?;
+        Ok(Some(Self { task, text, attempt, tree, worker, conflict, review, accepted_by }))
     }
 
     /// The commit that is merged.

@@ -12,7 +12,7 @@ use orch_core::event::{EventDatum, EventKind};
 use orch_core::id::{AttemptId, CommitHash};
 use orch_core::refusal::{Refusal, TreeProblem, TreeRefusal};
 use orch_core::run::branch::{adopt_base, leave_branch_at};
-use orch_core::run::{DoneWhen, Run};
+use orch_core::run::{DoneWhen, ReviewPolicy, Run};
 use orch_core::task::{ChecksStatus, TaskConflict, TaskState};
 use orch_core::worktree::Worktree;
 use orch_store::driver::WriteDurability;
@@ -29,10 +29,10 @@ use crate::perform::clear;
 use crate::perform::clear::ClearingAttempt;
 use crate::perform::effect_lease::{EffectLease, complete_by, request_effect};
 use crate::perform::{sweep, sync};
-use crate::resolve;
 use crate::run_branch::{recorded_tip, require_checked_tip};
 use crate::tool_fault::record_tool_fault;
 use crate::unit_of_work::UnitOfWork;
+use crate::{resolve, review};
 use orch_git::{CommitId, CommitRelation, GitError, MergeConflict, MergeOutcome};
 use orch_inbox::{Error, Session};
 use orch_workspace::check_cache::{CheckReuse, run_known_checks};
@@ -98,7 +98,7 @@ fn merge_attempts(
                     let merged = match verification {
                         CandidateVerification::Passed => {
                             candidate.set_verified();
-                            integration.merge_attempt(session, &candidate, expected)?
+                            integration.merge_reviewed(session, &candidate, expected)?
                         }
                         CandidateVerification::NotPassed => None,
                         CandidateVerification::Failed(error) => {
@@ -252,6 +252,28 @@ impl Integration<'_> {
         let tree = self.branch.name.to_string();
         let problem = TreeProblem::BranchTaken { branch: tree.clone() };
         Err(TreeRefusal::WorktreeConflict { tree, problem }.into())
+    }
+
+    /// Merges one attempt, unless it waits for a review.
+    fn merge_reviewed(
+        &mut self,
+        session: &mut Session,
+        candidate: &MergeCandidate,
+        expected: Option<CheckReport>,
+    ) -> Result<Option<MergedAttempt>, Error> {
+        match self.waits_for_review(session, candidate)? {
+            true => Ok(None),
+            false => self.merge_attempt(session, candidate, expected),
+        }
+    }
+
+    /// Whether a person must review the attempt before it is merged, which is recorded.
+    fn waits_for_review(&self, session: &mut Session, candidate: &MergeCandidate) -> Result<bool, Error> {
+        let policy = candidate.review.unwrap_or(self.run.rules.review);
+        if policy == ReviewPolicy::None || candidate.task.state != TaskState::Reported {
+            return Ok(false);
+        }
+        tool_transaction(session, |unit| review::waits_for_review(unit, &candidate.attempt, false))
     }
 
     /// The message of a merge commit, as the user's hooks leave it where the run wants them.

@@ -7,7 +7,7 @@ use orch_core::escape;
 use orch_core::event::EventKind;
 use orch_core::id::{AttemptId, CommitHash, RunId};
 use orch_core::refusal::{FailedCheck, TreeRefusal};
-use orch_core::run::{DoneWhen, Run};
+use orch_core::run::{DoneWhen, ReviewPolicy, Run};
 use orch_core::task::{ChecksStatus, TaskState};
 use orch_core::time::TimeSpan;
 use orch_core::worktree::Worktree;
@@ -18,6 +18,7 @@ use crate::judge::ReportedAttempt;
 use crate::lookup;
 use crate::operation::tool_transaction;
 use crate::perform::effect_lease::EffectLease;
+use crate::review::waits_for_review;
 use crate::tool_fault::clear_tool_faults;
 use crate::unit_of_work::UnitOfWork;
 use orch_git::CommitId;
@@ -104,12 +105,12 @@ pub(crate) fn verify_loaded(
     lease: &EffectLease,
     verifying: &VerifyingAttempt,
 ) -> Result<(), Error> {
-    let report = run_attempt_checks(session, verifying, lease.checks.reuse)?;
+    let (report, touches_protected) = run_attempt_checks(session, verifying, lease.checks.reuse)?;
     let id = verifying.attempt.id;
     open_repository(session, &verifying.run)?.flush()?;
     tool_transaction(session, |unit| {
         if lease.complete(unit.tx)? {
-            record_check_report(unit, verifying, &report)?;
+            record_check_report(unit, verifying, &report, touches_protected)?;
             if report.verdict() == ChecksVerdict::Unknown {
                 keep_request(unit, lease, id)?;
             }
@@ -135,12 +136,12 @@ fn keep_request(unit: &mut UnitOfWork<'_, '_>, lease: &EffectLease, id: AttemptI
     Ok(())
 }
 
-/// Looks for changes to protected files, then runs the checks.
+/// Looks for changes to protected files, then runs the checks; returns whether a person must review such changes.
 fn run_attempt_checks(
     session: &mut Session,
     verifying: &VerifyingAttempt,
     reuse: CheckReuse,
-) -> Result<CheckReport, Error> {
+) -> Result<(CheckReport, bool), Error> {
     let VerifyingAttempt { run, attempt, text, tree } = verifying;
     let repository = open_repository(session, run)?;
     let (base, head) = (to_commit_id(&tree.base)?, to_commit_id(verifying.head())?);
@@ -156,9 +157,10 @@ fn run_attempt_checks(
         }
         own
     };
-    if !touched.is_empty() {
+    let is_reviewed = !touched.is_empty() && effective_review(session, run, attempt)? != ReviewPolicy::None;
+    if !touched.is_empty() && !is_reviewed {
         let names: Vec<String> = touched.iter().map(|path| escape::path_text(path)).collect();
-        return Ok(protected_files_report(session, verifying, &names));
+        return Ok((protected_files_report(session, verifying, &names), false));
     }
     let specs = checks::check_specs(&text.run_verify, &text.task_verify);
     let subject = CheckSubject {
@@ -169,7 +171,13 @@ fn run_attempt_checks(
         commit: verifying.head(),
         stop: None,
     };
-    run_known_checks(session, &subject, &specs, reuse)
+    Ok((run_known_checks(session, &subject, &specs, reuse)?, is_reviewed))
+}
+
+/// Which attempts at its task wait for a review.
+fn effective_review(session: &mut Session, run: &Run, attempt: &Attempt) -> Result<ReviewPolicy, Error> {
+    let own = session.query(|tx| Ok(task::load_text(tx, attempt.task)?))?.review;
+    Ok(own.unwrap_or(run.rules.review))
 }
 
 /// The commit that the attempt was asked to merge, if its task resolves a conflict.
@@ -206,6 +214,7 @@ fn record_check_report(
     unit: &mut UnitOfWork<'_, '_>,
     verifying: &VerifyingAttempt,
     report: &CheckReport,
+    touches_protected: bool,
 ) -> Result<(), Error> {
     let VerifyingAttempt { run, attempt, text, .. } = verifying;
     check_run::clear_attempt(unit.tx, attempt.id, CheckStage::Attempt)?;
@@ -236,7 +245,9 @@ fn record_check_report(
             None => Vec::new(),
         };
         reported.reject(unit, &reason, report.tail.as_deref(), data)?;
-    } else if run.policy.done_when != DoneWhen::Integrated {
+    } else if !waits_for_review(unit, attempt, touches_protected)?
+        && run.policy.done_when != DoneWhen::Integrated
+    {
         reported.accept(unit, "its checks passed")?;
     }
     Ok(())

@@ -40,11 +40,12 @@ pub(crate) fn apply_task_edit(
     require_checkable(run, edit.verify.as_deref().unwrap_or_default())?;
     let after = decide::edit_task(before, edit, unit.now)?;
     task_table::save_head(unit.tx, before, &after)?;
-    if edit.spec.is_some() || edit.accept.is_some() || edit.verify.is_some() {
+    if edit.spec.is_some() || edit.accept.is_some() || edit.verify.is_some() || edit.review.is_some() {
         let mut text = task_table::load_text(unit.tx, before.id)?;
         if let Some(spec) = &edit.spec {
             text.spec = Some(spec.clone()).filter(|spec| !spec.is_empty());
         }
+        text.review = edit.review.or(text.review);
         if let Some(accept) = &edit.accept {
             text.accept.clone_from(accept);
         }

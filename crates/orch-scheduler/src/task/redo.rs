@@ -56,7 +56,13 @@ pub fn redo_task(
         let new = NewTask {
             key,
             title: done.title.clone(),
-            text: TaskText { spec: Some(spec), accept: text.accept, verify: text.verify, conflict: None },
+            text: TaskText {
+                spec: Some(spec),
+                accept: text.accept,
+                verify: text.verify,
+                review: text.review,
+                conflict: None,
+            },
             priority: done.priority,
             labels: done.labels.clone(),
             agent: done.agent.clone(),

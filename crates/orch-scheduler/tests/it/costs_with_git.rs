@@ -165,7 +165,7 @@ fn integrating_costs_five_transactions_for_each_attempt() {
     let attempt = AttemptSelector { task: task_ref("a"), number: None };
     let reported = VerifyRequest { attempt, again: false, reuse: CheckReuse::Known };
     let (cost, _) = place.cost(|desk| verify_attempt(&mut desk.session, None, &lead, &reported).unwrap());
-    assert_within("a verification", cost, 2, 61);
+    assert_within("a verification", cost, 2, 62);
     let (cost, done) = place.cost(|desk| {
         integrate::integrate_run(&mut desk.session, None, &lead, None, CheckSettings::default(), false)
             .unwrap()

@@ -52,6 +52,12 @@ statements! {
         AND e.kind IN ('answered', 'released', 'thread_done', 'thread_failed', 'thread_cancelled') ORDER BY e.id LIMIT 1");
     const LAST_OF_KIND = select!("WHERE e.run_id = $1 AND e.kind = $2 ORDER BY e.id DESC LIMIT 100");
     const JUDGEMENTS = select!("WHERE e.task_id = $1 AND e.kind IN ('accepted', 'rejected', 'done') ORDER BY e.id DESC LIMIT 100");
+    // The newest review or acceptance of each reported attempt.
+    const REVIEWS = select!(
+        "WHERE e.id IN (SELECT max(n.id) FROM task w JOIN event n ON n.task_id = w.id AND n.attempt_id = w.attempt_id
+        WHERE w.run_id = $1 AND w.state = 'reported' AND n.kind IN ('review', 'accepted') GROUP BY w.id) ORDER BY e.id"
+    );
+    const REVIEWS_OF_TASK = select!("WHERE e.task_id = $1 AND e.kind IN ('review', 'accepted') ORDER BY e.id DESC LIMIT 100");
     const COUNT_OF_RUN = "SELECT count(*) FROM event WHERE run_id = $1 AND id > $2";
     const COUNT_OF_NO_RUN = "SELECT count(*) FROM event WHERE run_id IS NULL AND id > $1";
     const COUNT_OF_TASK = "SELECT count(*) FROM event WHERE task_id = $1 AND id > $2";
@@ -213,6 +219,16 @@ pub fn last_of_kind(tx: &mut Transaction<'_>, run: RunId, kind: EventKind) -> Re
 /// Returns the last 100 events that judged attempts at a task, newest first.
 pub fn list_judgements(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Event>, Fault> {
     tx.query_all(JUDGEMENTS, &[task.0.into()], event_from_row)
+}
+
+/// Lists the newest review or acceptance of each reported attempt of a run, oldest first.
+pub fn list_reviews(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<Event>, Fault> {
+    tx.query_all(REVIEWS, &[run.0.into()], event_from_row)
+}
+
+/// Returns the last 100 reviews and acceptances of attempts at a task, newest first.
+pub fn list_reviews_of_task(tx: &mut Transaction<'_>, task: TaskId) -> Result<Vec<Event>, Fault> {
+    tx.query_all(REVIEWS_OF_TASK, &[task.0.into()], event_from_row)
 }
 
 /// Lists a run's events of these kinds after one, oldest first.

@@ -6,7 +6,8 @@ use orch_core::lease::LeaseLength;
 use orch_core::run::budget::UsageLimits;
 use orch_core::run::{
     AttemptRules, BaselineStatus, BranchMovePolicy, Budget, DoneWhen, LandingManner, PauseReason, Policy,
-    ResourceUsage, Run, RunGit, RunLanding, RunOutcome, RunPause, RunState, RunStatus, TaskCounts,
+    ResourceUsage, ReviewPolicy, Run, RunGit, RunLanding, RunOutcome, RunPause, RunState, RunStatus,
+    TaskCounts,
 };
 use orch_core::time::{Time, TimeSpan};
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ macro_rules! select {
             branch_tip, branch_seen, on_branch_move, trailers, run_hooks, landing, folder,
             check_env, inherits_env, rework,
             cached_tokens, output_tokens, cost_known, tokens_known, attempt_wall_ms, attempt_cost_micros, attempt_tokens,
-            attempt_reserve_micros FROM run ",
+            attempt_reserve_micros, review FROM run ",
             $rest
         )
     };
@@ -57,7 +58,7 @@ statements! {
         check_by = $14, check_retries = $15, flaky = $16,
         check_cache = $17, setup_key = $18, setup_may_change = $19,
         on_branch_move = $20, trailers = $21, run_hooks = $22, check_env = $23, inherits_env = $24, rework = $25,
-        attempt_wall_ms = $26, attempt_cost_micros = $27, attempt_tokens = $28, attempt_reserve_micros = $29 WHERE id = $1";
+        attempt_wall_ms = $26, attempt_cost_micros = $27, attempt_tokens = $28, attempt_reserve_micros = $29, review = $30 WHERE id = $1";
     const SPEND = "UPDATE run SET cost_micros = cost_micros + $2, tokens = tokens + $3, cached_tokens = cached_tokens + $4,
         output_tokens = output_tokens + $5, cost_known = CASE WHEN CAST($6 AS BIGINT) = 1 THEN 1 ELSE cost_known END,
         tokens_known = CASE WHEN CAST($7 AS BIGINT) = 1 THEN 1 ELSE tokens_known END, attempts = attempts + $8 WHERE id = $1";
@@ -113,6 +114,7 @@ fn run_from_row(row: &dyn SqlRow) -> Result<Run, Fault> {
             trailers: row.int(61)? != 0,
             run_hooks: row.int(62)? != 0,
             rework: count_column(row, 67)?,
+            review: name_column(row, 76, "run", ReviewPolicy::parse)?,
         },
         budget: budget_from_row(row)?,
         spent: ResourceUsage {
@@ -278,7 +280,7 @@ pub fn save_rules(
         &rules.setup_may_change,
     ]
     .map(|entries| list_text(entries));
-    let values: [SqlParameter<'_>; 29] = [
+    let values: [SqlParameter<'_>; 30] = [
         id.0.into(),
         verify.as_deref().into(),
         rules.setup.as_deref().into(),
@@ -308,6 +310,7 @@ pub fn save_rules(
         budget.attempt.cost_micros.into(),
         budget.attempt.tokens.into(),
         budget.attempt_reserve_micros.into(),
+        rules.review.name().into(),
     ];
     tx.execute(SAVE_RULES, &values).map(|_| ())
 }

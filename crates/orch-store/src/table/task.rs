@@ -1,7 +1,7 @@
 //! Tasks, their labels, and apart from them their long texts, so that moving a task never rewrites those.
 
 use orch_core::id::{AttemptId, CommitHash, RunId, Slug, TaskId, TaskName};
-use orch_core::run::ResourceUsage;
+use orch_core::run::{ResourceUsage, ReviewPolicy};
 use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskConflict, TaskState, TaskText};
 use orch_core::time::{Time, TimeSpan};
 use serde_json::{Value, json};
@@ -52,9 +52,9 @@ statements! {
         "INSERT INTO task (run_id, key, title, priority, labels, agent, state, unmet, broken, rank, failures,
         losses, max_attempts, allow_empty, checks, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, $13, $14, $14) RETURNING id";
-    const INSERT_TEXT = "INSERT INTO task_text (task_id, accept, verify, spec, conflict) VALUES ($1, $2, $3, $4, $5)
+    const INSERT_TEXT = "INSERT INTO task_text (task_id, accept, verify, spec, conflict, review) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (task_id) DO UPDATE SET accept = excluded.accept, verify = excluded.verify, spec = excluded.spec,
-        conflict = excluded.conflict";
+        conflict = excluded.conflict, review = excluded.review";
     const INSERT_LABEL = "INSERT INTO task_label (run_id, label, task_id) VALUES ($1, $2, $3)";
     const DELETE_LABEL = "DELETE FROM task_label WHERE run_id = $1 AND label = $2 AND task_id = $3";
     const SAVE = "UPDATE task SET state = $2, unmet = $3, broken = $4, not_before = $5, attempt_id = $6,
@@ -148,8 +148,8 @@ statements! {
     const COUNT_READY = "SELECT count(*) FROM task WHERE state = 'ready' AND id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
     const CONFLICTS = "SELECT t.id, x.conflict FROM task_text x JOIN task t ON t.id = x.task_id
         WHERE x.conflict IS NOT NULL AND t.run_id = $1 AND t.state NOT IN ('done', 'failed', 'skipped', 'cancelled') ORDER BY t.id";
-    const TEXT = "SELECT spec, accept, verify, task_id, conflict FROM task_text WHERE task_id = $1";
-    const TEXTS = "SELECT spec, accept, verify, task_id, conflict FROM task_text WHERE task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
+    const TEXT = "SELECT spec, accept, verify, task_id, conflict, review FROM task_text WHERE task_id = $1";
+    const TEXTS = "SELECT spec, accept, verify, task_id, conflict, review FROM task_text WHERE task_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))";
 }
 
 fn task_from_row(row: &dyn SqlRow) -> Result<Task, Fault> {
@@ -251,6 +251,7 @@ pub fn save_text(tx: &mut Transaction<'_>, id: TaskId, text: &TaskText) -> Resul
         verify.as_deref().into(),
         text.spec.as_deref().into(),
         conflict.as_deref().into(),
+        text.review.map(ReviewPolicy::name).into(),
     ];
     tx.execute(INSERT_TEXT, &values).map(|_| ())
 }
@@ -272,6 +273,7 @@ fn text_from_row(row: &dyn SqlRow) -> Result<TaskText, Fault> {
         spec: row.text_or_null(0)?,
         accept: list_column(row, 1)?,
         verify: list_column(row, 2)?,
+        review: row.text_or_null(5)?.as_deref().and_then(ReviewPolicy::parse),
         conflict: row.text_or_null(4)?.as_deref().and_then(conflict_from_text),
     })
 }

@@ -141,4 +141,6 @@ fn lists(store: &mut Store) {
         append_event(store, kind, EventSubject { task: Some(task), ..of(Some(first)) }, at);
     }
     assert_eq!(ids(read_store(store, |tx| event::list_judgements(tx, task))), [10, 9], "newest first");
+    assert_eq!(ids(read_store(store, |tx| event::list_reviews_of_task(tx, task))), [10]);
+    assert_eq!(ids(read_store(store, |tx| event::list_reviews(tx, first))), [0; 0], "nothing is reported");
 }

@@ -4,8 +4,8 @@ use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::id::{CommitHash, RunId, Slug};
 use orch_core::run::budget::UsageLimits;
 use orch_core::run::{
-    AttemptRules, BaselineStatus, BranchMovePolicy, Budget, LandingManner, PauseReason, ResourceUsage, Run,
-    RunGit, RunLanding, RunOutcome, RunPause, RunState, TokenUsage,
+    AttemptRules, BaselineStatus, BranchMovePolicy, Budget, LandingManner, PauseReason, ResourceUsage,
+    ReviewPolicy, Run, RunGit, RunLanding, RunOutcome, RunPause, RunState, TokenUsage,
 };
 use orch_core::task::TaskState;
 use orch_core::time::{Time, TimeSpan};
@@ -160,6 +160,7 @@ fn run_git_is_kept(store: &mut Store) {
         setup_key: text(&["package-lock.json"]),
         setup_may_change: text(&["package-lock.json", "*.sum"]),
         on_branch_move: BranchMovePolicy::Pause,
+        review: ReviewPolicy::Protected,
         trailers: false,
         run_hooks: true,
         rework: 3,

@@ -3,7 +3,7 @@
 use orch_core::attempt::Attempt;
 use orch_core::event::EventKind;
 use orch_core::id::{AttemptId, CommitHash, EventId, RunId, TaskId};
-use orch_core::run::{ResourceUsage, TokenUsage};
+use orch_core::run::{ResourceUsage, ReviewPolicy, TokenUsage};
 use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskConflict, TaskState, TaskText};
 use orch_core::time::{Time, TimeSpan};
 use orch_store::Store;
@@ -105,6 +105,7 @@ fn everything_is_kept(store: &mut Store, run: RunId) {
         spec: Some("Do\nall of it.".to_owned()),
         accept: vec!["it works".to_owned()],
         verify: vec!["make test".to_owned(), "echo \"$HOME\"".to_owned()],
+        review: Some(ReviewPolicy::Protected),
         conflict: Some(TaskConflict {
             commit: CommitHash::from_stored("1".repeat(40)),
             from: "r/b@1".to_owned(),
@@ -158,6 +159,12 @@ fn everything_is_kept(store: &mut Store, run: RunId) {
     };
     assert_eq!(made, expected);
     assert_eq!(read_store(store, |tx| task::load_text(tx, id)), text);
+    assert_eq!(read_store(store, |tx| task::list_conflicts(tx, run)), [], "it is finished");
+    let open = Task { state: TaskState::Waiting, broken: 0, ..expected.clone() };
+    write_store(store, |tx| task::save(tx, &open));
+    let conflict = text.conflict.clone().unwrap();
+    assert_eq!(read_store(store, |tx| task::list_conflicts(tx, run)), [(id, conflict)]);
+    write_store(store, |tx| task::save(tx, &expected));
     assert_eq!(read_store(store, |tx| task::load_texts(tx, &[TaskId(99), id])), [(id, text)]);
     assert_eq!(read_store(store, |tx| task::load_texts(tx, &[])), []);
     assert_eq!(read_store(store, |tx| task::load_by_key(tx, run, &key)), Some(expected.clone()));

@@ -19,6 +19,7 @@ use orch_inbox::{Error, Session};
 use orch_scheduler::budget::load_budget_facts;
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::perform::effect_lease;
+use orch_scheduler::review;
 use orch_store::Transaction;
 use orch_store::table::profile_cooldown;
 use orch_store::table::worker::{self, LiveWorker};
@@ -194,6 +195,13 @@ impl RunSnapshot {
         }
         if run.ground.is_some() && run.counts.in_state(TaskState::Reported) > 0 {
             found.reported = list_in_state(tx, run, TaskState::Reported)?;
+            // Those that wait for a task or a person are not merged now.
+            let conflicting = review::list_conflicting_attempts(tx, run.id)?;
+            let reviewed = review::list_open_reviews(tx, run.id)?;
+            found.reported.retain(|task| {
+                !task.attempt.is_some_and(|last| conflicting.contains(&last.id))
+                    && !reviewed.iter().any(|event| event.task.as_ref() == Some(&task.name))
+            });
         }
         if run.counts.active() > 0 {
             if options.limits_labels {

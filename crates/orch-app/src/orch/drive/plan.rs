@@ -127,6 +127,7 @@ fn new_run(plan: &TaskPlan, name: Slug, title: String, base: Option<String>, fol
             on_branch_move: edit.on_branch_move.unwrap_or_default(),
             trailers: edit.trailers.unwrap_or(true),
             run_hooks: edit.run_hooks.unwrap_or(false),
+            review: edit.review.unwrap_or_default(),
             rework: edit.rework.unwrap_or(limit::REWORK_DEFAULT),
         },
         budget: edit.budget,

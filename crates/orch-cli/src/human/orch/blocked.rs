@@ -2,13 +2,15 @@
 
 use orch_contract::ReasonView;
 use orch_contract::orch::blocked::{BlockedResponse, PausedRun, QuestionView, StuckTaskView};
+use orch_contract::orch::status::ReviewView;
 use orch_contract::reason::ReasonCode;
 
 use crate::human::{HumanReadable, TextPage, TextTone, escape_controls};
 
 impl HumanReadable for BlockedResponse {
     fn render_human(&self, paper: &mut TextPage) {
-        if self.questions.is_empty() && self.stuck.is_empty() && self.paused.is_empty() {
+        let is_quiet = self.questions.is_empty() && self.reviews.is_empty();
+        if is_quiet && self.stuck.is_empty() && self.paused.is_empty() {
             paper.write_line("Nothing is blocked.");
             return;
         }
@@ -16,11 +18,24 @@ impl HumanReadable for BlockedResponse {
             write_question(paper, one);
             paper.write_note(&format!("  orch answer {} TEXT", one.task));
         }
+        for one in &self.reviews {
+            write_review(paper, one);
+        }
         for paused in &self.paused {
             write_pause(paper, paused);
         }
         write_stuck_tasks(paper, &self.stuck);
         paper.write_truncation(self.questions.len() + self.stuck.len(), self.total, self.next.as_deref());
+    }
+}
+
+/// Writes an attempt that waits for a review, with the commands that show and judge it.
+pub(super) fn write_review(paper: &mut TextPage, review: &ReviewView) {
+    let attempt = paper.painter().paint_text(TextTone::Attention, &format!("? {}", review.attempt));
+    let since = paper.relative_time(review.at);
+    paper.write_line(format!("{attempt}  waits for a review since {since}"));
+    for next in &review.next {
+        paper.write_note(&format!("  {}", escape_controls(next)));
     }
 }
 

@@ -26,6 +26,9 @@ pub fn brief_text(brief: &BriefResponse) -> String {
     if !counts.is_empty() {
         lines.push(counts.join(", "));
     }
+    if !brief.reviews.is_empty() {
+        lines.push(format!("REVIEWS  {}", brief.reviews.join(", ")));
+    }
     push_section(&mut lines, "QUESTIONS", brief.questions.len(), brief.counts.count(TaskState::Blocked));
     for asked in &brief.questions {
         lines.push(format!(

@@ -64,6 +64,7 @@ fn event_summary(event: &EventView, width: usize) -> String {
 fn event_tone(kind: EventKind) -> TextTone {
     match kind {
         EventKind::Question
+        | EventKind::Review
         | EventKind::Blocked
         | EventKind::RunPaused
         | EventKind::BranchAdvanced

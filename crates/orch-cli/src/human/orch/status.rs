@@ -5,7 +5,7 @@ use orch_contract::orch::status::{ActiveTask, ClashView, FailedTask, StatusRespo
 use orch_core::task::TaskState;
 use orch_core::time::TimeSpan;
 
-use super::blocked::{write_question, write_stuck_tasks};
+use super::blocked::{write_question, write_review, write_stuck_tasks};
 use super::counted_noun;
 use super::run::{progress_bar, write_landing, write_run_header, write_run_table};
 use super::state;
@@ -22,6 +22,12 @@ pub(super) fn write_overview(paper: &mut TextPage, status: &StatusResponse) {
         write_section(paper, "Questions");
         for one in &status.questions {
             write_question(paper, one);
+        }
+    }
+    if !status.reviews.is_empty() {
+        write_section(paper, "Reviews");
+        for one in &status.reviews {
+            write_review(paper, one);
         }
     }
     write_clashes(paper, &status.clashes);

@@ -1,11 +1,11 @@
 //! The options of a run for the rules of its attempts.
 
 use orch_app::values::{
-    parse_check_identity, parse_check_variable, parse_flaky_verdict, parse_on_branch_move,
+    parse_check_identity, parse_check_variable, parse_flaky_verdict, parse_on_branch_move, parse_review,
 };
 use orch_core::check::{CheckIdentity, CheckPolicy, FlakyVerdict};
 use orch_core::limit;
-use orch_core::run::{AttemptRules, BranchMovePolicy, Budget, RunEdit};
+use orch_core::run::{AttemptRules, BranchMovePolicy, Budget, ReviewPolicy, RunEdit};
 use orch_core::time::TimeSpan;
 
 use super::budget::BudgetOptions;
@@ -55,6 +55,9 @@ pub(super) struct RuleOptions {
     /// Tracked files that the setup may change; they are restored after it, and a change of others is refused; may be repeated
     #[arg(long, value_name = "GLOB")]
     setup_may_change: Vec<String>,
+    /// Which attempts wait after their checks until `orch accept` or `orch reject`: none, all, or those that change protected files [default: none]
+    #[arg(long, value_name = "WHICH", value_parser = parse_review)]
+    review: Option<ReviewPolicy>,
     /// What happens when others add commits to the run's branch: check them before the next merge, or pause the run [default: check]
     #[arg(long, value_name = "ACTION", value_parser = parse_on_branch_move)]
     on_branch_move: Option<BranchMovePolicy>,
@@ -114,6 +117,7 @@ impl RuleOptions {
             protect: self.protect.clone(),
             check_limit: self.check_limit.unwrap_or(defaults.check_limit),
             rework: self.rework.unwrap_or(defaults.rework),
+            review: self.review.unwrap_or_default(),
             checks: CheckPolicy {
                 by: self.check_by.unwrap_or(defaults.checks.by),
                 retries: self.check_retries.unwrap_or(defaults.checks.retries),
@@ -142,6 +146,7 @@ impl RuleOptions {
             protect: list(&self.protect),
             check_limit: self.check_limit,
             rework: self.rework,
+            review: self.review,
             check_by: self.check_by,
             check_retries: self.check_retries,
             flaky: self.flaky,

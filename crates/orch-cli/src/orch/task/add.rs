@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use orch_app::naming::{keys_of_one_run, parse_task};
 use orch_app::orch::task::add::AddTask;
 use orch_app::orch::task::plan::PlanManner;
-use orch_app::values::{parse_max_attempts, parse_priority, parse_slug};
+use orch_app::values::{parse_max_attempts, parse_priority, parse_review, parse_slug};
 use orch_app::{AppError, TaskSelector};
 use orch_core::id::Slug;
 use orch_core::limit;
+use orch_core::run::ReviewPolicy;
 use orch_core::task::{NewTask, TaskText};
 
 use crate::arguments::ChangeOptions;
@@ -52,6 +53,9 @@ pub(super) struct TaskAddArgs {
     /// The maximum number of failed attempts [default: the run's limit]
     #[arg(long, value_name = "N", value_parser = parse_max_attempts)]
     max_attempts: Option<u32>,
+    /// Which of its attempts wait after their checks until `orch accept` or `orch reject`: none, all, or those that change protected files [default: the run's]
+    #[arg(long, value_name = "WHICH", value_parser = parse_review)]
+    review: Option<ReviewPolicy>,
     /// Let an attempt report without a commit
     #[arg(long)]
     allow_empty: bool,
@@ -66,7 +70,7 @@ pub(super) struct TaskAddArgs {
 struct PlanOptions {
     /// Add the tasks of a plan file, all or nothing; `-` reads JSON lines from stdin
     #[arg(short, long, value_name = "PLAN", conflicts_with_all = ["title", "key", "spec", "spec_file", "priority", "after",
-        "accept", "verify", "labels", "agent", "max_attempts", "allow_empty"])]
+        "accept", "verify", "labels", "agent", "max_attempts", "allow_empty", "review"])]
     file: Option<PathBuf>,
     /// Validate the plan, print the result and change nothing
     #[arg(long, requires = "file", conflicts_with = "title")]
@@ -93,7 +97,7 @@ A plan is JSON lines, one JSON document or TOML. In JSON lines the first line ma
   {\"run\": {\"title\": \"Ship\", \"max_active\": 4}}
   {\"key\": \"a\", \"title\": \"First\"}
   {\"key\": \"b\", \"title\": \"Second\", \"after\": [\"a\"], \"spec_file\": \"specs/b.md\"}
-A task has: key title spec spec_file after priority accept verify labels agent max_attempts allow_empty.";
+A task has: key title spec spec_file after priority accept verify labels agent max_attempts allow_empty review.";
 
 pub(super) fn run(args: TaskAddArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     if let Some(file) = &args.plan.file {
@@ -113,7 +117,13 @@ pub(super) fn run(args: TaskAddArgs, context: &mut CommandRuntime<'_>) -> Result
     let task = NewTask {
         key: args.key,
         title,
-        text: TaskText { spec, accept: args.accept, verify: args.verify, conflict: None },
+        text: TaskText {
+            spec,
+            accept: args.accept,
+            verify: args.verify,
+            review: args.review,
+            conflict: None,
+        },
         priority: args.priority,
         labels: args.labels,
         agent: args.agent,

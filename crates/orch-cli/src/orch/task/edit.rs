@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use orch_app::naming::parse_task;
 use orch_app::orch::task::edit::EditTask;
-use orch_app::values::{parse_max_attempts, parse_priority, parse_slug};
+use orch_app::values::{parse_max_attempts, parse_priority, parse_review, parse_slug};
 use orch_app::{AppError, TaskSelector};
 use orch_core::id::Slug;
+use orch_core::run::ReviewPolicy;
 use orch_core::task::TaskEdit;
 
 use crate::arguments::ChangeOptions;
@@ -61,6 +62,9 @@ pub(super) struct TaskEditArgs {
     /// The maximum number of failed attempts
     #[arg(long, value_name = "N", value_parser = parse_max_attempts)]
     max_attempts: Option<u32>,
+    /// Which of its attempts wait after their checks until `orch accept` or `orch reject`: none, all, or those that change protected files [default: the run's]
+    #[arg(long, value_name = "WHICH", value_parser = parse_review)]
+    review: Option<ReviewPolicy>,
     /// Let an attempt report without a commit
     #[arg(long)]
     allow_empty: bool,
@@ -91,6 +95,7 @@ pub(super) fn run(args: TaskEditArgs, context: &mut CommandRuntime<'_>) -> Resul
         agent: args.agent.map(Some).or(args.no_agent.then_some(None)),
         max_attempts: args.max_attempts,
         allow_empty: args.allow_empty.then_some(true).or(args.no_allow_empty.then_some(false)),
+        review: args.review,
     };
     context.answer(&EditTask { agent, task, edit, full: args.manner.detail.full }, &args.manner.repeatable)
 }

@@ -26,6 +26,7 @@ mod property;
 mod repeats;
 mod reports;
 mod resolving;
+mod reviewed;
 mod reviewing;
 mod showing;
 mod states;
