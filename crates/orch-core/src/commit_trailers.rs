@@ -24,13 +24,21 @@ impl CommitTrailers {
         if !rules.trailers {
             return message.to_owned();
         }
+        format!("{}\n\n{}", message.trim_end(), self.lines(rules))
+    }
+
+    /// Returns the trailers, one line each; none if the run wants none.
+    #[must_use]
+    pub fn lines(&self, rules: &AttemptRules) -> String {
+        if !rules.trailers {
+            return String::new();
+        }
         let attempts = self.attempts.iter().map(|attempt| ("Orch-Task", attempt.to_string()));
         let mut trailers: Vec<(&str, String)> = attempts.collect();
         trailers.extend(self.profile.as_ref().map(|profile| ("Orch-Profile", profile.to_string())));
         trailers.push(("Orch-Checks", self.checks_word().to_owned()));
         trailers.extend(self.accepted_by.as_ref().map(|agent| ("Orch-Accepted-By", agent.to_string())));
-        let lines: String = trailers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-        format!("{}\n\n{lines}", message.trim_end())
+        trailers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
     }
 
     /// The value of `Orch-Checks`.
@@ -68,6 +76,9 @@ mod tests {
             assert_eq!(checked.append_to("Do it", &rules), format!("Do it\n\nOrch-Checks: {word}\n"));
         }
         let none = AttemptRules { trailers: false, ..AttemptRules::default() };
-        assert_eq!(full.append_to("Do it\n", &none), "Do it\n");
+        assert_eq!(
+            (full.append_to("Do it\n", &none), full.lines(&none)),
+            ("Do it\n".to_owned(), String::new())
+        );
     }
 }

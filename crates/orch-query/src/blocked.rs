@@ -18,7 +18,9 @@ use orch_store::page::PageRequest;
 use orch_store::table::{agent, attempt, message, task as task_table, thread, worktree};
 
 use crate::cooldowns::list_waiting_for_profiles;
-use crate::failed_operations::{list_believed_operations, list_failed_operations};
+use crate::failed_operations::{
+    list_all_failed_operations, list_believed_operations, list_failed_operations,
+};
 use orch_core::event::Event;
 use orch_inbox::missing_message;
 use orch_inbox::page::{offset_cursor, parse_offset};
@@ -98,10 +100,11 @@ fn load_blockers(
     page: &PageRequest,
 ) -> Result<(BlockerPage, Vec<Run>), Error> {
     let offset = parse_offset(page)?;
+    let named = run;
     read_fresh(session, |tx, now| {
         let mut window = PageWindow { offset, remaining: page.limit.into() };
         let mut blocked = BlockerPage::default();
-        let runs = lookup::find_runs(tx, run)?;
+        let runs = lookup::find_runs(tx, named)?;
         let mut open = OpenQuestions::default();
         for run in &runs {
             blocked.questions_total += nonnegative_count(run.counts.in_state(TaskState::Blocked));
@@ -110,7 +113,10 @@ fn load_blockers(
         open.0.sort_by_key(|(question, ..)| *question);
         open.0 = window.take_from_list(open.0, blocked.questions_total);
         blocked.questions = open.load_messages_and_summarize(tx, now)?;
-        let mut operations = list_failed_operations(tx, &runs.iter().collect::<Vec<_>>())?;
+        let mut operations = match named {
+            Some(_) => list_failed_operations(tx, &runs.iter().collect::<Vec<_>>())?,
+            None => list_all_failed_operations(tx, &runs)?,
+        };
         operations.retain(|operation| operation.stuck);
         operations.extend(list_believed_operations(tx, &runs, now)?);
         let total = operations.len() as u64;

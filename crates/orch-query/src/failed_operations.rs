@@ -9,6 +9,7 @@ use orch_core::operation_failure::{FailedOperation, OperationFailure, OperationF
 use orch_core::run::Run;
 use orch_core::task::{Task, TaskState, decide};
 use orch_core::time::Time;
+use orch_scheduler::lookup;
 use orch_scheduler::perform::effect_lease;
 use orch_store::Transaction;
 use orch_store::table::{attempt, effect, task as task_table};
@@ -25,6 +26,29 @@ pub(crate) fn list_failed_operations(
         return Ok(Vec::new());
     }
     let pending = effect::list_failed_many(tx, &ids)?;
+    name_failed_operations(tx, runs, pending)
+}
+
+/// Lists the failed operations of all runs: a finished one may have a worktree that cannot be removed.
+pub(crate) fn list_all_failed_operations(
+    tx: &mut Transaction<'_>,
+    known: &[Run],
+) -> Result<Vec<FailedOperation>, Error> {
+    let pending = effect::list_all_failed(tx)?;
+    let mut others: Vec<Run> = Vec::new();
+    for effect in &pending {
+        if known.iter().chain(&others).all(|run| run.id != effect.run) {
+            others.push(lookup::load_run(tx, effect.run)?);
+        }
+    }
+    name_failed_operations(tx, &known.iter().chain(&others).collect::<Vec<_>>(), pending)
+}
+
+fn name_failed_operations(
+    tx: &mut Transaction<'_>,
+    runs: &[&Run],
+    pending: Vec<PendingEffect>,
+) -> Result<Vec<FailedOperation>, Error> {
     let wanted: Vec<AttemptId> = pending.iter().filter_map(subject_attempt).collect();
     let mut attempts: HashMap<AttemptId, Attempt> = HashMap::new();
     if !wanted.is_empty() {

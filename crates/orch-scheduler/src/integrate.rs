@@ -2,9 +2,10 @@
 
 use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::event::{Event, EventKind};
-use orch_core::id::{EventId, RunId, Slug};
+use orch_core::id::{AttemptName, EventId, RunId, Slug};
 use orch_core::run::Run;
-use orch_store::table::event;
+use orch_store::Transaction;
+use orch_store::table::{attempt, effect, event};
 
 use crate::lookup;
 use crate::operation::Operation;
@@ -28,6 +29,17 @@ pub struct IntegrateOutcome {
     pub faults: Vec<Event>,
     /// The tasks that resolve the conflicts of attempts.
     pub resolving: Vec<ResolvingTask>,
+    /// Worktrees that should be removed and stay for now.
+    pub staying: Vec<StayingWorktree>,
+}
+
+/// A worktree whose removal failed, and is tried again or is stuck.
+#[derive(Clone, Debug)]
+pub struct StayingWorktree {
+    /// Its attempt.
+    pub attempt: AttemptName,
+    /// Why it stays.
+    pub reason: String,
 }
 
 /// Merges all reported attempts of a run that pass their checks; checks that were not run yet are run first.
@@ -46,6 +58,8 @@ pub fn integrate_run(
         |unit| {
             let run = unit.resolve_run(run)?;
             require_run_git(&run)?;
+            // Checks that wait for a disk with space again, for example, are wanted now.
+            effect::end_delays(unit.tx, run.id)?;
             request_effect(unit.tx, run.id, &Effect::IntegrateRun { merging: None }, unit.now)?;
             Ok(RequestDecision::Pending(vec![run.id.0, event::newest_id(unit.tx)?.0]))
         },
@@ -75,11 +89,13 @@ fn load_integrate_outcome(
 ) -> Result<IntegrateOutcome, Error> {
     session.read(|tx, _| {
         let run = lookup::load_run(tx, run)?;
+        let staying = list_staying_worktrees(tx, &run)?;
         let mut found = IntegrateOutcome {
             integrated: Vec::new(),
             rejected: Vec::new(),
             faults: Vec::new(),
             resolving: Vec::new(),
+            staying,
             run,
         };
         let mut after = since;
@@ -97,4 +113,19 @@ fn load_integrate_outcome(
             }
         }
     })
+}
+
+/// Lists the worktrees of a run that could not be removed when that was last tried.
+fn list_staying_worktrees(tx: &mut Transaction<'_>, run: &Run) -> Result<Vec<StayingWorktree>, Error> {
+    let mut staying = Vec::new();
+    for failed in effect::list_failed(tx, run.id)? {
+        let (EffectKind::Clear, Some(id), Some(failure)) =
+            (failed.effect.kind(), failed.effect.attempt(), failed.retries.last)
+        else {
+            continue;
+        };
+        let attempt = attempt::load(tx, id)?.map(|attempt| attempt.name);
+        staying.extend(attempt.map(|attempt| StayingWorktree { attempt, reason: failure.message }));
+    }
+    Ok(staying)
 }

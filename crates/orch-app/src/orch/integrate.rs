@@ -56,7 +56,7 @@ fn integrate_response(outcome: &IntegrateOutcome) -> IntegrateResponse {
         branch: outcome.run.ground.as_ref().map(|ground| ground.branch.clone()),
         integrated: outcome.integrated.iter().map(integrated_attempt).collect(),
         rejected: outcome.rejected.iter().map(rejected_attempt).collect(),
-        faults: outcome.faults.iter().map(faulted_attempt).collect(),
+        faults: list_faults(outcome),
         resolving: outcome.resolving.iter().map(resolving_task).collect(),
         next: next_commands(outcome),
     }
@@ -81,6 +81,20 @@ fn next_commands(outcome: &IntegrateOutcome) -> Vec<String> {
     } else {
         Vec::new()
     }
+}
+
+/// The faults that were reported, and each worktree that stays and of which no fault has said why.
+fn list_faults(outcome: &IntegrateOutcome) -> Vec<FaultedAttempt> {
+    let mut faults: Vec<FaultedAttempt> = outcome.faults.iter().map(faulted_attempt).collect();
+    for staying in &outcome.staying {
+        let attempt = Some(staying.attempt.to_string());
+        if faults.iter().all(|fault| fault.attempt != attempt) {
+            let task = Some(staying.attempt.task.to_string());
+            let reason = format!("Its worktree could not be removed: {}", staying.reason);
+            faults.push(FaultedAttempt { task, attempt, reason: Some(reason) });
+        }
+    }
+    faults
 }
 
 fn integrated_attempt(event: &Event) -> IntegratedAttempt {

@@ -5,6 +5,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
 
 use orch_core::attempt::Attempt;
+use orch_core::commit_trailers::CommitTrailers;
 use orch_core::effect::{ClearingMode, Effect, PendingEffect};
 use orch_core::escape;
 use orch_core::event::EventKind;
@@ -53,7 +54,7 @@ pub(crate) struct ClearingAttempt {
     pub run: Run,
     pub attempt: Attempt,
     pub tree: Worktree,
-    /// The worker that may still use the worktree, as far as one is known.
+    /// The worker of the attempt, as far as one is known.
     pub worker: Option<Worker>,
 }
 
@@ -66,14 +67,22 @@ impl ClearingAttempt {
         if !matches!(decide_removal(&attempt, &tree, mode), Ok(true)) {
             return Ok(None);
         }
-        let worker = Self::load_worker(tx, &attempt)?;
+        let worker = match attempt.thread {
+            Some(thread) => worker::load(tx, thread)?,
+            None => None,
+        };
         Ok(Some(Self { run: lookup::load_run(tx, attempt.run)?, attempt, tree, worker }))
     }
 
-    /// The worker of an attempt, unless it has ended.
-    pub(crate) fn load_worker(tx: &mut Transaction<'_>, attempt: &Attempt) -> Result<Option<Worker>, Error> {
-        let Some(thread) = attempt.thread else { return Ok(None) };
-        Ok(worker::load(tx, thread)?.filter(|row| row.end.is_none()))
+    /// The trailers of the commit that keeps its contents.
+    fn salvage_trailers(&self) -> String {
+        let trailers = CommitTrailers {
+            attempts: vec![self.attempt.name.clone()],
+            profile: self.worker.as_ref().and_then(|row| row.profile.clone()),
+            checks: Some(self.attempt.checks),
+            accepted_by: None,
+        };
+        trailers.lines(&self.run.rules)
     }
 }
 
@@ -174,8 +183,9 @@ fn clear_loaded(
     let mode = way.mode;
     let ClearingAttempt { attempt, worker, .. } = clearing;
     // A worker that has reported takes a moment to end; until then it may use the folder.
-    let is_used =
-        worker.as_ref().is_some_and(|row| matches!(wrapper_liveness(row), WrapperLiveness::Alive(_)));
+    let is_used = worker
+        .as_ref()
+        .is_some_and(|row| row.end.is_none() && matches!(wrapper_liveness(row), WrapperLiveness::Alive(_)));
     if mode == ClearingMode::Park && is_used {
         return Err(GitError::Busy.into());
     }
@@ -373,7 +383,9 @@ fn salvage_and_remove(
     let kept = kept_ref(name)?;
     let tip = repository.read_ref(&branch_ref(&tree.branch)?)?;
     let tip = tip.map_or(Ok(None), |at| keeps_commit(tree, &at).map(|keeps| keeps.then_some(at)))?;
+    let trailers = clearing.salvage_trailers();
     let request = SalvageRequest {
+        trailers: &trailers,
         kept: tip.as_ref().map(|at| (&kept, at)),
         may_lose: mode == ClearingMode::Discard || is_unused,
         ..SalvageRequest::new(&reference, &subject)

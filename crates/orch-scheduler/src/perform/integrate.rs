@@ -363,12 +363,16 @@ impl Integration<'_> {
         conflict: &MergeConflict,
     ) -> Result<(), Error> {
         let files: Vec<String> = conflict.files.iter().map(|path| escape::path_text(path)).collect();
+        let branch = &candidate.tree.branch;
         let reason = format!(
-            "Merge conflict in {} with {} (now at {}). The attempt's commits are on {}; begin again from the run's branch.",
+            "Merge conflict in {} with {} (now at {}). The next attempt begins from that branch: `orch dispatch {}`. \
+             The commits of this one stay on {branch}; in the next worktree `git merge {branch}` takes them over, \
+             with the conflicts to resolve. `orch integrate {} --resolve` makes a task of the next conflict.",
             escape::join_names(files.iter().map(String::as_str)),
             require_run_git(self.run)?.branch,
             conflict.ours,
-            candidate.tree.branch
+            candidate.task.name,
+            self.run.name,
         );
         let tail = conflict.messages.join("\n");
         tool_transaction(session, |unit| {
@@ -450,8 +454,7 @@ impl Integration<'_> {
                 attempt = reported.attempt.clone();
                 reported.accept(unit, "it is on the run's branch")?;
             }
-            // A worker that has ended meanwhile has no process.
-            let worker = candidate.worker.clone().filter(|row| row.end.is_none());
+            let worker = candidate.worker.clone();
             let run = unit.load_run(self.run.id)?.clone();
             Ok((requested, ClearingAttempt { run, attempt, tree, worker }))
         })

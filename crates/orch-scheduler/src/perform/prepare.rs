@@ -5,6 +5,7 @@ use std::path::Path;
 use orch_core::attempt::state::AttemptEvent;
 use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::check::{CheckStage, CheckState};
+use orch_core::commit_trailers::CommitTrailers;
 use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind};
 use orch_core::escape;
 use orch_core::event::{EventDatum, EventKind};
@@ -25,7 +26,9 @@ use crate::perform::effect_lease::{EffectLease, complete_by};
 use crate::perform::{clear, hand_over};
 use crate::tool_fault::{clear_tool_faults, count_tool_fault};
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
-use orch_git::{CheckoutTarget, CommitId, GitError, MergeOutcome, RefName, Repository, WorktreeSpec};
+use orch_git::{
+    CheckoutTarget, CommitId, GitError, MergeOutcome, RefName, Repository, SalvageRequest, WorktreeSpec,
+};
 use orch_inbox::send;
 use orch_inbox::{Error, Session};
 use orch_workspace::check_tree::{allowed_changes, copy_ignored_files, refuse_setup_changes};
@@ -280,7 +283,11 @@ fn remove_unsent_worktree(repository: &Repository, preparing: &PreparingAttempt)
     let (name, tree) = (&preparing.attempt.name, &preparing.tree);
     let worktree = repository.open_worktree(Path::new(&tree.path))?;
     let message = format!("orch: {name} as its setup left it");
-    let salvage = worktree.salvage_partly_to_ref(&salvage_ref(name)?, &message)?;
+    let trailers = CommitTrailers { attempts: vec![name.clone()], ..CommitTrailers::default() };
+    let (reference, trailers) = (salvage_ref(name)?, trailers.lines(&preparing.run.rules));
+    let request =
+        SalvageRequest { trailers: &trailers, may_lose: true, ..SalvageRequest::new(&reference, &message) };
+    let salvage = worktree.salvage(&request)?;
     repository.remove_worktree(&salvage)?;
     repository.delete_ref(&branch_ref(&tree.branch)?, &to_commit_id(&tree.base)?)?;
     Ok(())

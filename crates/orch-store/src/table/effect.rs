@@ -50,10 +50,12 @@ statements! {
         retry_at = $5, failure = $6 WHERE id = $1 AND taken = $2";
     const FORGET_FAILURES = "UPDATE effect SET tries = 0, waits = 0, retry_at = NULL, failure = NULL WHERE run_id = $1
         AND (CAST($2 AS BIGINT) IS NULL OR id = $2) AND failure IS NOT NULL";
+    const END_DELAYS = "UPDATE effect SET retry_at = NULL WHERE run_id = $1 AND retry_at IS NOT NULL";
     const FAILED = select!("WHERE run_id = $1 AND failure IS NOT NULL ORDER BY id");
     const HELD = select!(
         "WHERE host IS NOT NULL AND run_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id"
     );
+    const ALL_FAILED = select!("WHERE run_id > 0 AND failure IS NOT NULL ORDER BY id");
     const MANY_FAILED = select!(
         "WHERE failure IS NOT NULL AND run_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id"
     );
@@ -388,9 +390,19 @@ pub fn forget_failures(tx: &mut Transaction<'_>, run: RunId, effect: Option<Effe
     tx.execute(FORGET_FAILURES, &[run.0.into(), effect.map(|effect| effect.0).into()])
 }
 
+/// Ends the delays of the effects of a run that failed and are tried again, so that they are tried at once.
+pub fn end_delays(tx: &mut Transaction<'_>, run: RunId) -> Result<u64, Fault> {
+    tx.execute(END_DELAYS, &[run.0.into()])
+}
+
 /// Lists the effects of a run that failed when they were last tried, oldest first.
 pub fn list_failed(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<PendingEffect>, Fault> {
     tx.query_all(FAILED, &[run.0.into()], effect_from_row)
+}
+
+/// Lists the effects of all runs that failed when they were last tried, oldest first.
+pub fn list_all_failed(tx: &mut Transaction<'_>) -> Result<Vec<PendingEffect>, Fault> {
+    tx.query_all(ALL_FAILED, &[], effect_from_row)
 }
 
 /// Lists the effects of several runs that failed when they were last tried, oldest first.

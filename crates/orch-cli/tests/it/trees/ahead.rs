@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::supervised::fixture::{is_process_alive, wait_until};
 use crate::test_environment::TestEnvironment;
 
 /// A run whose tasks are all reported, each with a file of its name, and whose merges are checked by a script.
@@ -121,5 +122,37 @@ fn what_is_no_longer_expected_is_stopped() {
     assert_eq!(merged["rejected"][0]["task"], "r/b");
     assert_eq!(merged["integrated"].as_array().unwrap().len(), 2, "{merged}");
     check_evidence(&place, "c");
+    place.check_sound();
+}
+
+/// What a killed integration was checking ahead is ended with it, leaves no result, and is checked again.
+#[test]
+fn a_check_ahead_of_a_killed_integration_leaves_nothing() {
+    let script = "echo $$ > \"$beside/pid-$(echo $ORCH_TASK | tr / -)\"; \
+        until test -e \"$beside/go\"; do sleep 0.05; done";
+    let place = reported_run(&["a", "b", "c"], script);
+    let mut killed = place.orch(&["integrate"]).start();
+    let pid = |key: &str| -> Option<u32> {
+        std::fs::read_to_string(place.sibling_path(&format!("pid-r-{key}"))).ok()?.trim().parse().ok()
+    };
+    wait_until("both checks run", || pid("b").is_some() && pid("c").is_some());
+    let checks = [pid("b").unwrap(), pid("c").unwrap()];
+    killed.child.kill().unwrap();
+    killed.child.wait().unwrap();
+    wait_until("the checks have ended", || !checks.into_iter().any(is_process_alive));
+    for key in ["b", "c"] {
+        let checks = place.last_attempt(key)["checks"].clone();
+        assert!(checks.as_array().unwrap().iter().all(|check| check["stage"] != "merge"), "{checks}");
+    }
+    std::fs::write(place.sibling_path("go"), "").unwrap();
+    let merged = place.orch(&["integrate"]).ok();
+    assert!(merged["faults"].as_array().unwrap().is_empty(), "{merged}");
+    for key in ["a", "b", "c"] {
+        assert_eq!(place.task_state(key), "done");
+    }
+    check_evidence(&place, "c");
+    let mut checked = merges_checked(&place);
+    checked.sort();
+    assert_eq!(checked, ["r/b", "r/b", "r/c", "r/c"]);
     place.check_sound();
 }

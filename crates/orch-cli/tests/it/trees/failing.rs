@@ -20,7 +20,7 @@ impl TestEnvironment {
         let path = std::env::var("PATH").unwrap();
         let real = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|file| file.is_file());
         let script = format!(
-            "#!/bin/sh\nif [ -f '{0}' ]; then case \" $* \" in *$(cat '{0}')*) echo '{WORDS}' >&2; exit 128;; esac; fi\nexec '{1}' \"$@\"\n",
+            "#!/bin/sh\nif [ -f '{0}' ]; then case \" $* \" in *$(cat '{0}')*) cat '{0}.words' >&2; exit 128;; esac; fi\nexec '{1}' \"$@\"\n",
             self.broken_file().display(),
             real.unwrap().display(),
         );
@@ -41,6 +41,11 @@ impl TestEnvironment {
     }
 
     fn break_git(&self, part: &str) {
+        self.break_git_saying(part, WORDS);
+    }
+
+    fn break_git_saying(&self, part: &str, words: &str) {
+        std::fs::write(self.broken_file().with_extension("words"), format!("{words}\n")).unwrap();
         std::fs::write(self.broken_file(), part).unwrap();
     }
 
@@ -208,7 +213,13 @@ fn a_removal_that_keeps_failing_is_told_and_pauses_nothing() {
     place.add_task("b", &[]);
     place.report_task("a", &[("a", "a")]);
     place.break_git("commit-tree");
-    place.orch(&["integrate", "r"]).ok();
+    let merged = place.orch(&["integrate", "r"]).ok();
+    let again = place.orch(&["integrate", "r"]).ok();
+    for said in [merged, again] {
+        let fault = &said["faults"][0];
+        assert_eq!((&fault["attempt"], said["faults"].as_array().map(Vec::len)), (&"r/a@1".into(), Some(1)));
+        assert!(json_text(&fault["reason"]).contains(WORDS), "{said}");
+    }
     assert_eq!(place.task_state("a"), "done", "the merge does not need the removal");
     assert_eq!(place.orch(&["blocked"]).ok()["total"], 0, "it is still tried again by itself");
     assert_eq!(place.fault_events().len(), 0);
@@ -234,6 +245,72 @@ fn a_removal_that_keeps_failing_is_told_and_pauses_nothing() {
     place.orch(&["task", "retry", "a", "--operation"]).ok();
     assert_eq!(place.orch(&["blocked"]).ok()["total"], 0);
     assert_eq!(place.orch(&["worktree", "show", "a@1"]).ok()["worktree"]["state"], "removed");
+    place.check_sound();
+}
+
+/// A removal that is stuck is shown although its run has ended, also where no run is named.
+#[test]
+fn a_stuck_removal_of_a_finished_run_is_shown() {
+    let place = TestEnvironment::with_tree_run(&[]).with_breakable_git();
+    place.report_task("a", &[("a", "a")]);
+    place.break_git("commit-tree");
+    place.orch(&["integrate", "r"]).ok();
+    for _ in 0..4 {
+        place.orch(&["reconcile", "--run", "r"]).ok();
+    }
+    assert_eq!(place.show_run()["state"], "finished");
+    place.begin_run("other", &[]);
+    let stuck = place.orch(&["blocked"]).ok()["stuck"].clone();
+    assert_eq!((&stuck[0]["task"], &stuck[0]["operation"]), (&"r/a".into(), &"clear".into()), "{stuck}");
+    assert_eq!(place.orch(&["blocked", "--run", "other"]).ok()["total"], 0);
+    place.mend_git();
+    place.orch(&["task", "retry", "r/a", "--operation"]).ok();
+    assert_eq!(place.orch(&["blocked"]).ok()["total"], 0);
+}
+
+/// A full disk is not counted, however long it lasts: it is told once, and the work continues when it is over.
+#[test]
+fn a_full_disk_is_waited_for() {
+    const FULL: &str = "fatal: unable to write: No space left on device";
+    let place = TestEnvironment::with_tree_run(&["--verify", "true"]).with_breakable_git();
+    let told = |operation: &str| {
+        let faults = place.fault_events();
+        let told: Vec<&Value> =
+            faults.iter().map(|fault| &fault["data"]).filter(|data| data["operation"] == operation).collect();
+        assert_eq!(told.len(), 1, "{operation} is told once: {faults:?}");
+        assert_eq!((&told[0]["code"], &told[0]["stuck"]), (&"disk_full".into(), &false.into()));
+        assert_eq!(place.orch(&["blocked"]).ok()["total"], 0, "{operation} is tried again by itself");
+        assert_eq!(place.show_run()["state"], "open");
+    };
+    // More often than a counted failure is tried again.
+    let fail = |operation: &str, words: &[&str]| {
+        place.break_git_saying(operation, FULL);
+        for _ in 0..6 {
+            let failed = place.orch(words).run();
+            assert_ne!(failed.exit, 0, "{failed:?}");
+        }
+        place.mend_git();
+    };
+    place.break_git_saying("worktree add", FULL);
+    place.drive_call(&["--once"]).run();
+    for _ in 0..6 {
+        place.orch(&["reconcile", "--run", "r"]).ok();
+    }
+    told("prepare");
+    place.mend_git();
+    place.orch(&["reconcile", "--run", "r"]).ok();
+    assert_eq!(place.last_attempt("a")["number"], 1, "no attempt was lost");
+    place.orch(&["recall", "a"]).ok();
+    place.report_task("a", &[("a", "a")]);
+    fail("read-tree", &["verify", "a"]);
+    told("verify");
+    fail("update-ref", &["integrate", "r"]);
+    told("integrate");
+    place.orch(&["integrate", "r"]).ok();
+    assert_eq!((place.task_state("a").as_str(), place.file_on_branch("a").as_deref()), ("done", Some("a")));
+    fail("update-ref", &["land", "--onto", "main"]);
+    place.orch(&["land", "--onto", "main"]).ok();
+    assert_eq!(place.resolve_commit("main"), place.branch_tip());
     place.check_sound();
 }
 

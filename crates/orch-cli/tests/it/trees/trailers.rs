@@ -53,3 +53,16 @@ fn a_merged_base_names_what_it_merges() {
     let work = place.start_tree_task("c", "w");
     assert_eq!(place.trailers_of(&work.base), "Orch-Task: r/a@1\nOrch-Task: r/b@1\nOrch-Checks: none");
 }
+
+/// What is kept of a removed worktree names its attempt.
+#[test]
+fn a_salvage_names_its_attempt() {
+    for (option, expected) in [(None, "Orch-Task: r/a@1\nOrch-Checks: none\n"), (Some("--no-trailers"), "")] {
+        let place = TestEnvironment::with_tree_run(&option.into_iter().collect::<Vec<_>>());
+        place.report_task("a", &[("a", "a")]);
+        place.orch(&["integrate"]).ok();
+        let trailers = place.trailers_of("refs/orch/salvage/r/a.1");
+        let before = trailers.split("Salvage-Head: ").next();
+        assert_eq!(before, Some(expected), "{trailers}");
+    }
+}
