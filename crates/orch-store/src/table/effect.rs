@@ -55,7 +55,7 @@ statements! {
     const HELD = select!(
         "WHERE host IS NOT NULL AND run_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id"
     );
-    const ALL_FAILED = select!("WHERE run_id > 0 AND failure IS NOT NULL ORDER BY id");
+    const ALL_FAILED = select!("WHERE run_id > 0 AND failure IS NOT NULL");
     const MANY_FAILED = select!(
         "WHERE failure IS NOT NULL AND run_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY id"
     );
@@ -402,7 +402,9 @@ pub fn list_failed(tx: &mut Transaction<'_>, run: RunId) -> Result<Vec<PendingEf
 
 /// Lists the effects of all runs that failed when they were last tried, oldest first.
 pub fn list_all_failed(tx: &mut Transaction<'_>) -> Result<Vec<PendingEffect>, Fault> {
-    tx.query_all(ALL_FAILED, &[], effect_from_row)
+    let mut failed = tx.query_all(ALL_FAILED, &[], effect_from_row)?;
+    failed.sort_by_key(|effect| effect.id);
+    Ok(failed)
 }
 
 /// Lists the effects of several runs that failed when they were last tried, oldest first.
