@@ -199,7 +199,7 @@ fn complete_commands(value: &mut Value, is_next: bool, complete: &dyn Fn(String)
     match value {
         Value::String(command) if is_next => *command = complete(std::mem::take(command)),
         Value::Array(values) => {
-            values.iter_mut().for_each(|value| complete_commands(value, is_next, complete))
+            values.iter_mut().for_each(|value| complete_commands(value, is_next, complete));
         }
         Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| {
             complete_commands(value, name == "next", complete);

@@ -101,8 +101,9 @@ pub(crate) fn tree_refusal_hint(refusal: &TreeRefusal) -> Option<String> {
             return conflict_commands(refusal).into_iter().next();
         }
         TreeRefusal::SyncBaseMissing { run, .. } => format!("orch run sync {run} --from BRANCH"),
+        // Finishes what the other process began if it has ended.
+        TreeRefusal::HeldElsewhere { run, .. } => format!("orch reconcile --run {run}"),
         TreeRefusal::MergeConflict { .. }
-        | TreeRefusal::HeldElsewhere { .. }
         | TreeRefusal::RequestAborted
         | TreeRefusal::ChecksWithoutWorktree
         // The run has no worktrees, or is to be created outside any repository.

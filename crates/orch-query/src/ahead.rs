@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use orch_core::id::{AttemptId, Slug};
+use orch_core::id::{AttemptId, CommitHash, Slug};
 use orch_core::run::Run;
 use orch_git::RefTip;
 use orch_inbox::{Error, Session};
@@ -47,11 +47,11 @@ fn list_ahead_of_run(session: &mut Session, run: &Run) -> Result<Vec<AheadRefere
     let mut known: BTreeSet<&str> = [Some(&git.base), Some(&git.tip), git.seen.as_ref()]
         .into_iter()
         .flatten()
-        .map(|commit| commit.as_str())
+        .map(CommitHash::as_str)
         .collect();
     for tree in &trees {
         let commits = [Some(&tree.base), tree.head.as_ref(), tree.merged.as_ref()];
-        known.extend(commits.into_iter().flatten().map(|commit| commit.as_str()));
+        known.extend(commits.into_iter().flatten().map(CommitHash::as_str));
     }
     let mut tips = repository.list_refs(&format!("refs/heads/{}/", git.branch_prefix))?;
     let branch = format!("refs/heads/{}", git.branch);

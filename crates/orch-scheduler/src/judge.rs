@@ -17,6 +17,7 @@ use orch_store::table::{attempt, effect, event, task as task_table, worktree};
 use crate::fresh_read::read_fresh;
 use crate::operation::Operation;
 use crate::review;
+use crate::task_end::refuse_while_merging;
 use crate::tool_fault::record_tool_fault;
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use crate::{TaskOverview, TaskSelector, lookup, operation};
@@ -168,6 +169,9 @@ pub fn judge_attempt(
     Operation::by_lead(receipt, who).run(session, |unit| {
         let run = unit.resolve_run(task.run.as_ref())?;
         let found = lookup::find_task_in_run(unit.tx, &run, &task.key)?;
+        if !matches!(verdict, LeadVerdict::Accept { commit: None, .. }) {
+            refuse_while_merging(unit, &found)?;
+        }
         let mut reported = ReportedAttempt::load(unit, found)?;
         // A review that was asked for after the checks leaves their result as it is.
         let is_review = matches!(verdict, LeadVerdict::Accept { commit: None, .. })

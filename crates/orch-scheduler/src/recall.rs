@@ -6,7 +6,7 @@ use orch_core::id::Slug;
 use orch_core::task::{Task, decide};
 
 use crate::operation::Operation;
-use crate::task_end::end_attempt;
+use crate::task_end::{end_attempt, refuse_while_merging};
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use crate::{TaskOverview, TaskSelector, lookup};
 use orch_inbox::{Error, Receipt, Response, Session};
@@ -37,6 +37,7 @@ pub(crate) fn recall_task(
 ) -> Result<Task, Error> {
     let status = unit.load_run(before.run)?.state.status();
     let after = decide::recall_attempt(before, status, unit.now)?;
+    refuse_while_merging(unit, before)?;
     let reason = reason.filter(|reason| !reason.is_empty()).unwrap_or("the lead recalled it");
     let ended = end_attempt(unit, before, AttemptEvent::Recall, reason)?;
     let event = TransitionEvent {

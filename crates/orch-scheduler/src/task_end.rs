@@ -5,6 +5,8 @@ use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::effect::{ClearingMode, Effect, EffectKey, EffectKind};
 use orch_core::event::EventKind;
 use orch_core::id::TaskId;
+use orch_core::refusal::TreeRefusal;
+use orch_core::task::state::TaskState;
 use orch_core::task::{Task, decide};
 use orch_store::table::{attempt, effect, thread};
 
@@ -23,6 +25,22 @@ pub(crate) fn cancel_task(unit: &mut UnitOfWork<'_, '_>, id: TaskId, reason: &st
     };
     unit.apply_transition(&before, &after, event)?;
     Ok(after)
+}
+
+/// Refuses to take back an attempt whose merge was recorded as begun: the run's branch may have its commit already.
+///
+/// # Errors
+/// `HeldElsewhere`, until the merge is recorded or undone; `orch reconcile` does that for a process that was killed.
+pub(crate) fn refuse_while_merging(unit: &mut UnitOfWork<'_, '_>, task: &Task) -> Result<(), Error> {
+    let Some(last) = task.attempt.filter(|_| task.state == TaskState::Reported) else { return Ok(()) };
+    let pending = effect::find_pending(unit.tx, EffectKey::of_run(EffectKind::Integrate, task.run))?;
+    match pending.map(|pending| pending.effect) {
+        Some(Effect::IntegrateRun { merging: Some(merge) }) if merge.attempt == last.id => {
+            let run = unit.load_run(task.run)?.name.clone();
+            Err(TreeRefusal::HeldElsewhere { effect: EffectKind::Integrate, run }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Ends a task's live attempt on behalf of the lead, and cancels its thread.

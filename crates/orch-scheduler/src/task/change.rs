@@ -10,7 +10,7 @@ use orch_store::table::{dependency, task as task_table};
 use crate::not_ready::{FailureCause, load_failure_cause};
 use crate::operation::Operation;
 use crate::recall::recall_task;
-use crate::task_end::cancel_task;
+use crate::task_end::{cancel_task, refuse_while_merging};
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use crate::{TaskOverview, TaskSelector, graph_edit, lookup};
 use orch_inbox::{Error, Receipt, Response, Session};
@@ -158,7 +158,10 @@ fn broken_dependencies(
 fn apply_change(unit: &mut UnitOfWork<'_, '_>, before: &Task, change: &TaskChange) -> Result<Task, Error> {
     let reason = change.reason.as_deref().filter(|reason| !reason.is_empty());
     match change.action {
-        TaskAction::Cancel => cancel_task(unit, before.id, reason.unwrap_or("the lead cancelled it")),
+        TaskAction::Cancel => {
+            refuse_while_merging(unit, before)?;
+            cancel_task(unit, before.id, reason.unwrap_or("the lead cancelled it"))
+        }
         TaskAction::Recall => recall_task(unit, before, reason),
         TaskAction::Hold | TaskAction::Unhold => {
             hold_task(unit, before, change.action == TaskAction::Hold, reason)

@@ -203,12 +203,10 @@ impl RunSnapshot {
                     && !reviewed.iter().any(|event| event.task.as_ref() == Some(&task.name))
             });
         }
-        if run.counts.active() > 0 {
-            if options.limits_labels {
-                for state in [TaskState::Dispatched, TaskState::Running, TaskState::Blocked] {
-                    let tasks = list_in_state(tx, run, state)?;
-                    found.active_labels.extend(tasks.into_iter().flat_map(|task| task.labels));
-                }
+        if options.limits_labels && run.counts.active() > 0 {
+            for state in [TaskState::Dispatched, TaskState::Running, TaskState::Blocked] {
+                let tasks = list_in_state(tx, run, state)?;
+                found.active_labels.extend(tasks.into_iter().flat_map(|task| task.labels));
             }
         }
         Ok(found)

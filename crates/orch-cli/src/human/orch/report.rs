@@ -7,7 +7,7 @@ use crate::human::{HumanReadable, TextPage};
 impl HumanReadable for ReportResponse {
     fn render_human(&self, paper: &mut TextPage) {
         for line in self.document.lines() {
-            paper.write_line(line.to_owned());
+            paper.write_line(line);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::human::{HumanReadable, TableCell, TextPage, TextTable, TextTone};
 impl HumanReadable for UsageResponse {
     fn render_human(&self, paper: &mut TextPage) {
         if self.rows.is_empty() {
-            paper.write_line("Nothing was used.".to_owned());
+            paper.write_line("Nothing was used.");
             return;
         }
         let mut table = TextTable::new(&[

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fixture::text_list;
+use super::fixture::{open_gate, text_list};
 use crate::scheduling::{event_kinds, json_text};
 use crate::test_environment::TestEnvironment;
 
@@ -290,6 +290,43 @@ fn install_hook(place: &TestEnvironment, name: &str, script: &str) {
     std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
     let install = std::process::Command::new("install").args(["-m", "755"]).args([&text, &hook]).status();
     assert!(install.unwrap().success());
+}
+
+/// Whoever ends an attempt whose commit is on the branch already would have its work done twice.
+#[test]
+fn an_attempt_cannot_be_taken_back_while_it_is_merged() {
+    for is_killed in [false, true] {
+        let place = TestEnvironment::with_repository();
+        place.begin_run("r", &["--run-hooks"]);
+        place.add_task("a", &[]);
+        let gate = place.make_gate("gate");
+        install_hook(&place, "post-merge", &gate.wait_once_command());
+        place.report_task("a", &[("a", "a")]);
+        let mut merging = place.orch(&["integrate"]).start();
+        let open = gate.wait_reached();
+        let take_back: [&[&str]; 4] = [
+            &["recall", "a"],
+            &["task", "cancel", "a"],
+            &["reject", "a", "--reason", "no"],
+            &["accept", "a", "--commit", "main"],
+        ];
+        for words in take_back {
+            place.orch(words).fails("store_busy");
+        }
+        if is_killed {
+            merging.child.kill().unwrap();
+            merging.child.wait().unwrap();
+            place.orch(&["recall", "a"]).fails("store_busy");
+            drop(open);
+            place.orch(&["reconcile"]).ok();
+        } else {
+            open_gate(open, "go");
+            assert_eq!(merging.wait_output().exit, 0);
+        }
+        assert_eq!(place.task_state("a"), "done");
+        place.orch(&["recall", "a"]).fails("attempt_not_found");
+        place.check_sound();
+    }
 }
 
 #[test]
