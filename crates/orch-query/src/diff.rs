@@ -7,8 +7,8 @@ use orch_core::worktree::{Worktree, WorktreeState};
 
 use orch_git::{CommitId, DiffStyle, FileDiffStat, Repository};
 use orch_inbox::{Error, Session};
+use orch_scheduler::attempt_worktree::AttemptWorktree;
 use orch_scheduler::fresh_read::read_fresh;
-use orch_scheduler::worktree::subject::AttemptWorktree;
 use orch_scheduler::{AttemptSelector, lookup};
 use orch_workspace::run_repository::{branch_ref, kept_ref, open_repository, to_commit_id, to_stored_commit};
 

@@ -122,6 +122,6 @@ pub fn tool_transaction<T>(
 ///
 /// Nothing was looked up for it, because it was in progress when this process found it.
 /// Repeated again, it is a new request.
-pub(crate) fn request_aborted_elsewhere() -> Error {
+pub fn request_aborted_elsewhere() -> Error {
     TreeRefusal::RequestAborted.into()
 }

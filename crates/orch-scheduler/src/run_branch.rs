@@ -546,6 +546,6 @@ pub(crate) fn is_branch_back(session: &mut Session, run: &Run) -> bool {
 }
 
 /// The key of a pending repair of the run's branch.
-pub(crate) fn repair_key(run: RunId) -> EffectKey {
+pub fn repair_key(run: RunId) -> EffectKey {
     EffectKey::of_run(EffectKind::Repair, run)
 }

@@ -79,7 +79,7 @@ fn cancel_rest(session: &mut Session, who: &Slug, run: RunId) -> Result<Run, Err
 }
 
 /// Cancels every task without a worker in one transaction; claimed work continues and may report.
-pub(crate) fn cancel_idle_tasks(unit: &mut UnitOfWork<'_, '_>, run: RunId) -> Result<(), Error> {
+pub fn cancel_idle_tasks(unit: &mut UnitOfWork<'_, '_>, run: RunId) -> Result<(), Error> {
     let idle = task_table::list_idle_ids(unit.tx, run, u32::MAX)?;
     for piece in idle.chunks(limit::CANCEL_PIECE as usize) {
         cancel_piece(unit, run, piece)?;

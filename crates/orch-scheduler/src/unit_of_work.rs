@@ -110,7 +110,7 @@ impl<'a, 't> UnitOfWork<'a, 't> {
     }
 
     /// Finds the named run, or the default run.
-    pub(crate) fn resolve_run(&mut self, name: Option<&Slug>) -> Result<Run, Error> {
+    pub fn resolve_run(&mut self, name: Option<&Slug>) -> Result<Run, Error> {
         let row = lookup::find_run(self.tx, name)?;
         let cached = self.runs.entry(row.id).or_insert(CachedRow { row, is_dirty: false });
         Ok(cached.row.clone())

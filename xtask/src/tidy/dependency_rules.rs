@@ -16,7 +16,7 @@ struct AllowedDependencies {
 }
 
 /// The allowed dependencies, as in ARCHITECTURE.md.
-const WALLS: [AllowedDependencies; 15] = [
+const WALLS: [AllowedDependencies; 16] = [
     AllowedDependencies { room: "orch-core", ours: &[], others: &["serde", "thiserror"] },
     AllowedDependencies {
         room: "orch-store",
@@ -72,6 +72,20 @@ const WALLS: [AllowedDependencies; 15] = [
         others: &["serde", "serde_json", "thiserror"],
     },
     AllowedDependencies {
+        room: "orch-upkeep",
+        ours: &[
+            "orch-contract",
+            "orch-core",
+            "orch-store",
+            "orch-inbox",
+            "orch-git",
+            "orch-process",
+            "orch-workspace",
+            "orch-scheduler",
+        ],
+        others: &["serde", "serde_json", "thiserror"],
+    },
+    AllowedDependencies {
         room: "orch-profile",
         ours: &["orch-core", "orch-process"],
         others: &["minijinja", "serde", "serde_json", "serde_path_to_error", "thiserror", "toml"],
@@ -100,6 +114,7 @@ const WALLS: [AllowedDependencies; 15] = [
     AllowedDependencies {
         room: "orch-app",
         ours: &[
+            "orch-upkeep",
             "orch-contract",
             "orch-core",
             "orch-git",
@@ -139,6 +154,7 @@ const WALLS: [AllowedDependencies; 15] = [
         room: "orch-testkit",
         ours: &[
             "orch-app",
+            "orch-upkeep",
             "orch-contract",
             "orch-core",
             "orch-git",

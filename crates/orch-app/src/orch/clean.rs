@@ -3,7 +3,7 @@
 use orch_contract::ErrorView;
 use orch_contract::orch::clean::{CleanResponse, KeptResourceView, RemovedResourceView};
 use orch_core::id::Slug;
-use orch_scheduler::clean::{
+use orch_upkeep::clean::{
     AtticCleaning, RunCleaning, clean_attic, clean_run, plan_cleaning, plan_run_cleaning,
 };
 use serde::Serialize;

@@ -12,7 +12,7 @@ use orch_process::EnvironmentVariables;
 use orch_process::timed_command::read_first_line;
 use orch_profile::{Profile, ProfileError, ProfileOrigin, ProfileReference, ProfileRegistry};
 use orch_query::profiles::{ProfileActivity, load_profile_activity};
-use orch_scheduler::cooldown::resume_profile;
+use orch_supervisor::profile_cooldown::resume_profile;
 use orch_supervisor::supervisor::preflight::is_program_found;
 use serde::Serialize;
 

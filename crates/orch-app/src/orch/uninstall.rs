@@ -8,10 +8,10 @@ use orch_core::id::Slug;
 use orch_core::refusal::TreeRefusal;
 use orch_process::deletion::{delete_empty_folder, delete_with_contents, is_something_at};
 use orch_query::ps::list_processes;
-use orch_scheduler::clean::clean_attic;
-use orch_scheduler::rm::{RemovalExtent, plan_removal, remove_run};
 use orch_scheduler::run::list_runs;
 use orch_store::page::PageRequest;
+use orch_upkeep::clean::clean_attic;
+use orch_upkeep::rm::{RemovalExtent, plan_removal, remove_run};
 use orch_workspace::run_remains::{RemainingReference, orphaned_references};
 use serde::Serialize;
 

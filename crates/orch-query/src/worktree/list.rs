@@ -12,9 +12,9 @@ use orch_store::table::{attempt, attic, task, worktree};
 use orch_git::exists_at;
 use orch_inbox::page::{cut_page, invalid_cursor};
 use orch_inbox::{Error, Session};
+use orch_scheduler::attempt_worktree::{WorktreeSummary, worktree_presence};
 use orch_scheduler::fresh_read::read_fresh;
 use orch_scheduler::lookup;
-use orch_scheduler::worktree::subject::{WorktreeSummary, worktree_presence};
 use orch_workspace::run_repository::open_repository;
 use orch_workspace::worktree_pool::WorktreePool;
 

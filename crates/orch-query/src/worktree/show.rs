@@ -8,8 +8,8 @@ use orch_git::{DirtyFile, RefName};
 use orch_inbox::{Error, Session};
 use orch_process::processes_working_in;
 use orch_scheduler::AttemptSelector;
+use orch_scheduler::attempt_worktree::{AttemptWorktree, WorktreeSummary, worktree_presence};
 use orch_scheduler::fresh_read::read_fresh;
-use orch_scheduler::worktree::subject::{AttemptWorktree, WorktreeSummary, worktree_presence};
 use orch_workspace::run_repository::open_repository;
 
 /// A worktree with its contents.

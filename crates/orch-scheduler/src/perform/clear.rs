@@ -416,7 +416,7 @@ fn refuse_unsaved(error: GitError, attempt: &Attempt, tree: &Worktree) -> Error 
 }
 
 /// Describes what cannot be saved of a worktree, with paths relative to its top.
-pub(crate) fn unsaved_parts(top: &Path, contents: &[UnsavedContent]) -> Vec<UnsavedPart> {
+pub fn unsaved_parts(top: &Path, contents: &[UnsavedContent]) -> Vec<UnsavedPart> {
     let part = |content: &UnsavedContent| {
         let path = match content.path.strip_prefix(top) {
             Ok(inside) if inside.as_os_str().is_empty() => Path::new("."),

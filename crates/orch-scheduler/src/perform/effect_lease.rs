@@ -215,7 +215,7 @@ pub(crate) fn complete_by(
 
 /// Asks for an effect in the transaction that decides on it, to be performed by this process after the commit.
 /// `None` when the effect is pending already and its lease is held.
-pub(crate) fn request_effect(
+pub fn request_effect(
     tx: &mut Transaction<'_>,
     run: RunId,
     effect: &Effect,

@@ -83,7 +83,7 @@ fn delete_run(
 }
 
 /// Refuses a run with a live attempt.
-pub(crate) fn require_no_activity(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Error> {
+pub fn require_no_activity(tx: &mut Transaction<'_>, run: &Run) -> Result<(), Error> {
     match attempt::list_live(tx, run.id, 1)?.pop() {
         Some(live) => {
             let (run, status) = (run.name.clone(), run.state.status());

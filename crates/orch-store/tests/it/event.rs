@@ -137,10 +137,16 @@ fn lists(store: &mut Store) {
     assert_eq!(read_store(store, |tx| event::runs_ended_after(tx, EventId(0))), [first, second]);
     assert_eq!(read_store(store, |tx| event::runs_ended_after(tx, EventId(4))), [second]);
     assert_eq!(read_store(store, |tx| event::runs_ended_after(tx, EventId(7))), []);
+    judgements(store, task, &of(Some(first)));
+}
+
+fn judgements(store: &mut Store, task: orch_core::id::TaskId, of: &EventSubject) {
+    let ids =
+        |events: Vec<orch_core::event::Event>| events.iter().map(|event| event.id.0).collect::<Vec<_>>();
     for (kind, at) in [(EventKind::Rejected, 10), (EventKind::Accepted, 11), (EventKind::Question, 12)] {
-        append_event(store, kind, EventSubject { task: Some(task), ..of(Some(first)) }, at);
+        append_event(store, kind, EventSubject { task: Some(task), ..*of }, at);
     }
     assert_eq!(ids(read_store(store, |tx| event::list_judgements(tx, task))), [10, 9], "newest first");
     assert_eq!(ids(read_store(store, |tx| event::list_reviews_of_task(tx, task))), [10]);
-    assert_eq!(ids(read_store(store, |tx| event::list_reviews(tx, first))), [0; 0], "nothing is reported");
+    assert_eq!(ids(read_store(store, |tx| event::list_reviews(tx, RunId(1)))), [0; 0], "nothing is reported");
 }

@@ -114,6 +114,28 @@ fn a_landing_is_kept(store: &mut Store, run: &Run) {
 }
 
 /// A run that begins from a commit, with everything that judges it.
+fn other_rules() -> AttemptRules {
+    let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    AttemptRules {
+        verify: text(&["make", "make test"]),
+        setup: Some("npm ci".to_owned()),
+        copy: text(&[".env"]),
+        protect: text(&["Cargo.lock"]),
+        check_limit: TimeSpan::from_minutes(2),
+        checks: CheckPolicy { by: CheckIdentity::Commit, retries: 4, flaky: FlakyVerdict::Fail },
+        check_cache: text(&["target/"]),
+        check_env: text(&["DATABASE_URL", "CI=1"]),
+        inherits_env: true,
+        setup_key: text(&["package-lock.json"]),
+        setup_may_change: text(&["package-lock.json", "*.sum"]),
+        on_branch_move: BranchMovePolicy::Pause,
+        review: ReviewPolicy::Protected,
+        trailers: false,
+        run_hooks: true,
+        rework: 3,
+    }
+}
+
 fn run_git_is_kept(store: &mut Store) {
     let ground = RunGit {
         repository: "/r/.git".to_owned(),
@@ -127,8 +149,7 @@ fn run_git_is_kept(store: &mut Store) {
         baseline: BaselineStatus::Pending,
     };
     let name = test_slug("third");
-    let (policy, text) =
-        (test_policy(), |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect());
+    let policy = test_policy();
     let new = run::NewRunRow {
         name: &name,
         title: "T",
@@ -147,24 +168,7 @@ fn run_git_is_kept(store: &mut Store) {
         ..ground
     });
     made.faults = 2;
-    made.rules = AttemptRules {
-        verify: text(&["make", "make test"]),
-        setup: Some("npm ci".to_owned()),
-        copy: text(&[".env"]),
-        protect: text(&["Cargo.lock"]),
-        check_limit: TimeSpan::from_minutes(2),
-        checks: CheckPolicy { by: CheckIdentity::Commit, retries: 4, flaky: FlakyVerdict::Fail },
-        check_cache: text(&["target/"]),
-        check_env: text(&["DATABASE_URL", "CI=1"]),
-        inherits_env: true,
-        setup_key: text(&["package-lock.json"]),
-        setup_may_change: text(&["package-lock.json", "*.sum"]),
-        on_branch_move: BranchMovePolicy::Pause,
-        review: ReviewPolicy::Protected,
-        trailers: false,
-        run_hooks: true,
-        rework: 3,
-    };
+    made.rules = other_rules();
     let limits = |first: i64| UsageLimits {
         wall: Some(TimeSpan(first)),
         cost_micros: Some(first + 1),

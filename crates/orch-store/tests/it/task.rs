@@ -160,17 +160,20 @@ fn everything_is_kept(store: &mut Store, run: RunId) {
     assert_eq!(made, expected);
     assert_eq!(read_store(store, |tx| task::load_text(tx, id)), text);
     assert_eq!(read_store(store, |tx| task::list_conflicts(tx, run)), [], "it is finished");
-    let open = Task { state: TaskState::Waiting, broken: 0, ..expected.clone() };
-    write_store(store, |tx| task::save(tx, &open));
-    let conflict = text.conflict.clone().unwrap();
-    assert_eq!(read_store(store, |tx| task::list_conflicts(tx, run)), [(id, conflict)]);
-    write_store(store, |tx| task::save(tx, &expected));
+    conflicts_of_unfinished_tasks_are_listed(store, &expected, text.conflict.clone().unwrap());
     assert_eq!(read_store(store, |tx| task::load_texts(tx, &[TaskId(99), id])), [(id, text)]);
     assert_eq!(read_store(store, |tx| task::load_texts(tx, &[])), []);
     assert_eq!(read_store(store, |tx| task::load_by_key(tx, run, &key)), Some(expected.clone()));
     assert_eq!(read_store(store, |tx| task::load_by_key(tx, RunId(99), &key)), None);
     assert_eq!(read_store(store, |tx| task::id_by_key(tx, run, &key)), Some(id));
     moves_and_edits(store, expected);
+}
+
+fn conflicts_of_unfinished_tasks_are_listed(store: &mut Store, finished: &Task, conflict: TaskConflict) {
+    let open = Task { state: TaskState::Waiting, broken: 0, ..finished.clone() };
+    write_store(store, |tx| task::save(tx, &open));
+    assert_eq!(read_store(store, |tx| task::list_conflicts(tx, finished.run)), [(finished.id, conflict)]);
+    write_store(store, |tx| task::save(tx, finished));
 }
 
 fn moves_and_edits(store: &mut Store, before: Task) {

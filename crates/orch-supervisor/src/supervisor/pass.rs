@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::profile_cooldown::record_ended_cooldowns;
 use orch_core::effect::{EffectKind, PendingEffect};
 use orch_core::id::EventId;
 use orch_core::run::{Run, RunStatus};
 use orch_core::time::Time;
 use orch_inbox::{Error, Session};
-use orch_scheduler::cooldown::record_ended_cooldowns;
 
 use super::background::BackgroundWork;
 use super::branch_watch::BranchWatch;

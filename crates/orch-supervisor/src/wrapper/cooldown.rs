@@ -1,5 +1,6 @@
 //! What the end of a worker says about its profile.
 
+use crate::profile_cooldown::{record_profile_failure, record_profile_work};
 use orch_core::cooldown::{self, CooldownCause, ProfileFailure};
 use orch_core::event::EventSubject;
 use orch_core::thread::Thread;
@@ -7,7 +8,6 @@ use orch_core::time::Time;
 use orch_core::worker::Worker;
 use orch_inbox::Error;
 use orch_profile::{FailureCause, ResetTime};
-use orch_scheduler::cooldown::{record_profile_failure, record_profile_work};
 use orch_store::Transaction;
 use orch_store::table::{profile_cooldown, thread};
 

@@ -12,9 +12,9 @@ use orch_core::run::{AttemptRules, DoneWhen, Policy, RunEdit};
 use orch_core::shell;
 use orch_inbox::{Error, Response};
 use orch_scheduler::plan::{TaskPlan, add_plan};
-use orch_scheduler::rm::{RemovalExtent, remove_run};
 use orch_scheduler::run::{NewRun, create_run, show_run};
 use orch_store::page::PageRequest;
+use orch_upkeep::rm::{RemovalExtent, remove_run};
 use orch_workspace::run_location::{BRANCH_PREFIX, RunLocation};
 
 use crate::app::App;

@@ -3,7 +3,7 @@
 use orch_contract::orch::run::RunRepairResponse;
 use orch_contract::{CheckView, RunView};
 use orch_core::id::Slug;
-use orch_scheduler::repair::{BranchRepair, RepairedRun, repair_run};
+use orch_upkeep::repair::{BranchRepair, RepairedRun, repair_run};
 use serde::Serialize;
 
 use crate::app::App;

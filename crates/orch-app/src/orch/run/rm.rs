@@ -4,8 +4,8 @@ use orch_contract::orch::clean::KeptResourceView;
 use orch_contract::orch::run::RunRemoveResponse;
 use orch_core::id::Slug;
 use orch_core::run::Run;
-pub use orch_scheduler::rm::RemovalExtent;
-use orch_scheduler::rm::{RemovedRun, plan_removal, remove_run};
+pub use orch_upkeep::rm::RemovalExtent;
+use orch_upkeep::rm::{RemovedRun, plan_removal, remove_run};
 use orch_workspace::run_remains::RunRemains;
 use serde::Serialize;
 

@@ -7,7 +7,7 @@ pub mod restore;
 pub mod show;
 
 use orch_contract::orch::worktree::{InspectedWorktree, WorktreeResponse};
-use orch_scheduler::worktree::WorktreeSummary;
+use orch_scheduler::attempt_worktree::WorktreeSummary;
 
 fn worktree_view(shown: &WorktreeSummary) -> InspectedWorktree {
     InspectedWorktree::from_worktree(&shown.attempt, &shown.tree, shown.found)

@@ -3,7 +3,7 @@
 use orch_contract::ErrorView;
 use orch_contract::orch::worktree::{PruneResponse, RemovedWorktree, RetainedWorktree};
 use orch_core::id::Slug;
-use orch_scheduler::worktree::prune::{PruneOutcome, plan_prune, prune_worktrees};
+use orch_upkeep::worktree::prune::{PruneOutcome, plan_prune, prune_worktrees};
 use serde::Serialize;
 
 use crate::app::App;

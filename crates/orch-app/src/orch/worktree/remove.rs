@@ -4,7 +4,7 @@ use orch_contract::orch::worktree::{LostPart, WorktreeRemoveResponse};
 use orch_core::effect::ClearingMode;
 use orch_core::id::Slug;
 use orch_scheduler::AttemptSelector;
-use orch_scheduler::worktree::remove::{WorktreeRemoval, remove_worktree};
+use orch_upkeep::worktree::remove::{WorktreeRemoval, remove_worktree};
 use serde::Serialize;
 
 use super::worktree_view;

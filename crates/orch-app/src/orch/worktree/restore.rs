@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use orch_contract::orch::worktree::WorktreeResponse;
 use orch_core::id::Slug;
 use orch_scheduler::AttemptSelector;
-use orch_scheduler::worktree::restore::restore_worktree;
+use orch_upkeep::worktree::restore::restore_worktree;
 use serde::Serialize;
 
 use super::worktree_response;

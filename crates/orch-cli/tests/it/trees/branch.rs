@@ -292,7 +292,7 @@ fn install_hook(place: &TestEnvironment, name: &str, script: &str) {
     assert!(install.unwrap().success());
 }
 
-/// Whoever ends an attempt whose commit is on the branch already would have its work done twice.
+/// If an attempt could end while its commit is on the branch already, its work would be done twice.
 #[test]
 fn an_attempt_cannot_be_taken_back_while_it_is_merged() {
     for is_killed in [false, true] {

@@ -10,14 +10,14 @@ use orch_core::worktree::{self as decide, Worktree, WorktreeState};
 use orch_store::Transaction;
 use orch_store::table::{attempt, worktree};
 
-use crate::fresh_read::read_fresh;
-use crate::lookup;
-use crate::operation::Operation;
-use crate::perform::complete_effect;
-use crate::perform::effect_lease::request_effect;
-use crate::unit_of_work::UnitOfWork;
-use crate::worktree::subject::AttemptWorktree;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_scheduler::attempt_worktree::AttemptWorktree;
+use orch_scheduler::fresh_read::read_fresh;
+use orch_scheduler::lookup;
+use orch_scheduler::operation::Operation;
+use orch_scheduler::perform::complete_effect;
+use orch_scheduler::perform::effect_lease::request_effect;
+use orch_scheduler::unit_of_work::UnitOfWork;
 use orch_workspace::run_repository::{open_repository, require_run_git};
 use orch_workspace::worktree_pool::{LeftoverWorktree, WorktreePool};
 

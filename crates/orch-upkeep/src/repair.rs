@@ -7,12 +7,12 @@ use orch_core::refusal::Refusal;
 use orch_core::run::{Run, RunStatus};
 use orch_store::table::{check_run, task, worktree};
 
-use crate::lookup;
-use crate::operation::Operation;
-use crate::perform::complete_effect;
-use crate::perform::effect_lease::request_effect;
-use crate::run_branch::repair_key;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_scheduler::lookup;
+use orch_scheduler::operation::Operation;
+use orch_scheduler::perform::complete_effect;
+use orch_scheduler::perform::effect_lease::request_effect;
+use orch_scheduler::run_branch::repair_key;
 use orch_workspace::run_repository::require_run_git;
 
 /// How the run's branch is repaired.

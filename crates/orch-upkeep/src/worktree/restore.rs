@@ -8,14 +8,14 @@ use orch_core::refusal::{TreeProblem, TreeRefusal};
 use orch_core::worktree;
 use orch_store::table::worktree as worktree_table;
 
-use crate::AttemptSelector;
-use crate::operation::Operation;
-use crate::perform::effect_lease::request_effect;
-use crate::worktree::subject::{
-    AttemptWorktree, WorktreeSummary, finish_pending_effects, finish_requested_effect,
-};
 use orch_git::canonicalize_existing;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_scheduler::AttemptSelector;
+use orch_scheduler::attempt_worktree::{
+    AttemptWorktree, WorktreeSummary, finish_pending_effects, finish_requested_effect,
+};
+use orch_scheduler::operation::Operation;
+use orch_scheduler::perform::effect_lease::request_effect;
 
 /// Restores the worktree to its recorded path, or to another folder; one that is there already stays as it is.
 ///

@@ -11,8 +11,8 @@ use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
 use orch_store::table::{event, profile_cooldown};
 
-use crate::operation::Operation;
 use orch_inbox::{Error, Receipt, Response, Session};
+use orch_scheduler::operation::Operation;
 
 /// Records a failure that says something about a profile; the first one of an episode is an event.
 ///

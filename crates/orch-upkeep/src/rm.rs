@@ -11,14 +11,14 @@ use orch_store::table::run as run_table;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::fresh_read::read_fresh;
-use crate::operation::Operation;
-use crate::perform::complete_effect;
-use crate::perform::effect_lease::request_effect;
-use crate::perform::remove::require_no_activity;
-use crate::run_cancel::cancel_idle_tasks;
-use crate::{lookup, operation};
 use orch_inbox::{Error, Receipt, RequestDecision, RequestIntent, Response, Session};
+use orch_scheduler::fresh_read::read_fresh;
+use orch_scheduler::operation::Operation;
+use orch_scheduler::perform::complete_effect;
+use orch_scheduler::perform::effect_lease::request_effect;
+use orch_scheduler::perform::remove::require_no_activity;
+use orch_scheduler::run_cancel::cancel_idle_tasks;
+use orch_scheduler::{lookup, operation};
 use orch_workspace::run_remains::RunRemains;
 use orch_workspace::run_repository::salvage_prefix;
 

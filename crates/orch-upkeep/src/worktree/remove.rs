@@ -8,14 +8,14 @@ use orch_core::refusal::{Refusal, UnsavedPart};
 use orch_core::worktree::{self, WorktreeState};
 use orch_git::{FoundWorktree, GitError};
 
-use crate::AttemptSelector;
-use crate::operation::Operation;
-use crate::perform::clear::unsaved_parts;
-use crate::perform::effect_lease::request_effect;
-use crate::worktree::subject::{
+use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_scheduler::AttemptSelector;
+use orch_scheduler::attempt_worktree::{
     AttemptWorktree, WorktreeSummary, finish_pending_effects, finish_requested_effect,
 };
-use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_scheduler::operation::Operation;
+use orch_scheduler::perform::clear::unsaved_parts;
+use orch_scheduler::perform::effect_lease::request_effect;
 use orch_workspace::run_repository::open_repository;
 
 /// A worktree that was removed.

@@ -7,10 +7,10 @@ use orch_core::id::Slug;
 use orch_core::worktree::{DamagedWorktree, Worktree, WorktreeState};
 use orch_store::table::{attic, worktree};
 
-use crate::operation::{Operation, tool_transaction};
 use crate::worktree::prune::{PruneOutcome, finish_prune, plan_prune, request_prune};
 use orch_git::RefTip;
 use orch_inbox::{Error, Receipt, RequestDecision, Response, Session};
+use orch_scheduler::operation::{Operation, tool_transaction};
 use orch_workspace::run_remains::RunRemains;
 use orch_workspace::run_repository::open_repository;
 
