@@ -6,9 +6,9 @@ use orch_app::environment::{IsolatedEnvironment, VariableSource};
 use orch_app::{App, AppError, CallOptions, CallerRules, Request};
 
 use crate::arguments::{GlobalOptions, RequestIdOption};
-use crate::human::frame::TerminalFrame;
 use crate::respond::{CommandOutcome, OutputMode, ReplyPrinter, ResponseBody, WriteOutcome};
 use crate::text_source::TextSource;
+use orch_text::frame::TerminalFrame;
 
 /// Which of the two programs runs.
 #[derive(Clone, Copy, Debug)]

@@ -1,13 +1,12 @@
 //! The doors at a terminal: the programs `orch` and `inbox`.
 //!
 //! A command is one file with its arguments and a `run` that builds a request for `orch-app` and returns the answer.
-//! No command prints: [`respond`] is the only writer of stdout, [`human`] renders answers for people.
+//! No command prints: [`respond`] is the only writer of stdout, `orch-text` renders answers for people.
 //! Start with [`entry`], which every command passes through, then any file under [`inbox`] or [`orch`].
 
 pub mod arguments;
 pub mod context;
 pub mod entry;
-pub mod human;
 pub mod inbox;
 mod interrupts;
 pub mod orch;

@@ -9,12 +9,12 @@ use orch_contract::{ErrorCode, ErrorView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::human::frame::{TerminalFrame, TerminalSize};
-use crate::human::{HumanReadable, TextPage, TextPainter, TextTone};
 use orch_app::environment::{OUTPUT, VariableSource};
 use orch_app::escape::escape_controls;
 use orch_app::{AppError, Reply, current_time};
 use orch_core::escape::is_harmful;
+use orch_text::frame::{TerminalFrame, TerminalSize};
+use orch_text::{HumanReadable, TextPage, TextPainter, TextTone};
 
 /// The `data` of an answer, which can be rendered for people.
 pub trait ResponseBody: Serialize + DeserializeOwned + HumanReadable {}

@@ -8,8 +8,8 @@ use orch_contract::orch::run::BriefOrRuns;
 use orch_core::id::Slug;
 
 use crate::context::CommandRuntime;
-use crate::human::orch::brief as page;
 use crate::respond::{CommandOutcome, document_size};
+use orch_text::orch::brief as page;
 
 /// Summarise a run for a lead that lost its context, in at most 4 KB
 ///

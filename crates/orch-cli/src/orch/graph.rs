@@ -9,8 +9,8 @@ use orch_contract::orch::graph::{GraphOrDrawing, GraphResponse};
 use orch_core::limit;
 
 use crate::context::CommandRuntime;
-use crate::human::orch::graph as drawing;
 use crate::respond::{CommandOutcome, PrintableReply as _};
+use orch_text::orch::graph as drawing;
 
 /// Draw the dependency graph of a run
 ///

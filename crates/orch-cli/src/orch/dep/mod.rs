@@ -10,8 +10,8 @@ use orch_contract::orch::dependency::DependencyEditResponse;
 use orch_core::id::Slug;
 
 use crate::context::CommandRuntime;
-use crate::human::{TextPage, escape_controls};
 use crate::respond::{CommandOutcome, PrintableReply};
+use orch_text::{TextPage, escape_controls};
 
 /// Say which task waits for which
 #[derive(Debug, clap::Args)]

@@ -9,8 +9,8 @@ use orch_contract::orch::drive::DriveLine;
 use orch_core::time::TimeSpan;
 
 use crate::context::CommandRuntime;
-use crate::human::orch::live::is_event_shown;
 use crate::respond::WriteOutcome;
+use orch_text::orch::live::is_event_shown;
 
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(200);
