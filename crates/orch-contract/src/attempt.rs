@@ -31,7 +31,7 @@ pub struct AttemptView {
     pub state: WireWord<AttemptState>,
     /// Its thread, `th-N`; null until its worktree exists.
     pub thread: Option<String>,
-    /// The rejected attempt, `RUN/KEY@N`, whose session and worktree it continues.
+    /// The attempt, `RUN/KEY@N`, whose session and worktree it continues: it was rejected, or reached a limit that was raised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<String>,
     /// Its worktree; null for a run without worktrees.

@@ -25,7 +25,7 @@ pub struct WorkPayload {
     /// The folder that all workers of the run share; null where the attempt has a worktree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
-    /// The rejected attempt, `RUN/KEY@N`, whose session and worktree this attempt continues.
+    /// The attempt, `RUN/KEY@N`, whose session and worktree this attempt continues.
     pub continues: Option<String>,
     /// The files with conflicts that a merge of the run's branch has left in the worktree.
     pub conflicts: Vec<String>,

@@ -44,7 +44,7 @@ named_enum! {
 pub struct Worktree {
     /// The attempt that owns it.
     pub attempt: AttemptId,
-    /// The number of the rejected attempt of the same task that it was handed over from.
+    /// The number of the attempt of the same task that it was handed over from.
     pub continues: Option<u32>,
     /// The run.
     pub run: RunId,
@@ -100,16 +100,16 @@ pub struct DamagedWorktree {
 }
 
 impl Worktree {
-    /// Returns the name of the rejected attempt that the attempt with this name continues.
+    /// Returns the name of the attempt that the attempt with this name continues.
     #[must_use]
     pub fn continued_attempt(&self, name: &AttemptName) -> Option<AttemptName> {
         self.continues.map(|number| AttemptName { task: name.task.clone(), number })
     }
 
-    /// Returns this worktree of a rejected attempt as it is planned for the attempt that continues.
+    /// Returns this worktree of an ended attempt as it is planned for the attempt that continues it.
     #[must_use]
-    pub fn hand_over(&self, rejected: &AttemptName, planned: Self) -> Self {
-        Self { path: self.path.clone(), continues: Some(rejected.number), ..planned }
+    pub fn hand_over(&self, ended: &AttemptName, planned: Self) -> Self {
+        Self { path: self.path.clone(), continues: Some(ended.number), ..planned }
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use orch_core::event::{EventDatum, EventKind, EventSubject};
 use orch_core::id::{AttemptName, RunId, Slug, ThreadId};
-use orch_core::run::budget::{BudgetMeasure, LimitScope, LimitUsage};
+use orch_core::run::budget::{BudgetMeasure, LIMIT_REASON, LimitScope, LimitUsage};
 use orch_core::run::reserve::{BudgetFacts, CostReserves};
 use orch_core::run::{Budget, PauseReason, ResourceUsage, Run, RunStatus, decide};
 use orch_core::task::TaskState;
@@ -229,7 +229,7 @@ fn pause_over_budget(
         let has_worker =
             matches!(task.state, TaskState::Dispatched | TaskState::Running | TaskState::Blocked);
         if has_worker && (spared.is_none() || live.thread != spared) {
-            recall_task(unit, &task, Some(&format!("budget: the run has used {limit}")))?;
+            recall_task(unit, &task, Some(&format!("{LIMIT_REASON}the run has used {limit}")))?;
         }
     }
     set_run_offered(unit, run, false)

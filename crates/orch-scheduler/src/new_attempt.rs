@@ -23,7 +23,7 @@ use crate::perform::prepare::PreparingAttempt;
 use crate::unit_of_work::{TransitionEvent, UnitOfWork};
 use orch_inbox::Error;
 use orch_inbox::send;
-use orch_workspace::rework::find_rejected_attempt;
+use orch_workspace::continuation::find_continuable_attempt;
 use orch_workspace::work_message::{self, WorkPlace};
 
 /// How many tasks' texts are loaded at once.
@@ -256,8 +256,8 @@ impl<'a> AttemptFactory<'a> {
         slots.insert(slots.partition_point(|used| *used < slot), slot);
         self.slots = Some(slots);
         let mut tree = base.plan_worktree(run, attempt.id, &attempt.name, slot, unit.now)?;
-        if let Some(rejected) = find_rejected_attempt(unit.tx, run, task, &attempt.agent)? {
-            tree = rejected.hand_over(unit.tx, tree, unit.now)?;
+        if let Some(earlier) = find_continuable_attempt(unit.tx, run, task, &attempt.agent)? {
+            tree = earlier.hand_over(unit.tx, tree, unit.now)?;
         }
         worktree::insert(unit.tx, &tree)?;
         let lead = unit.who.clone().unwrap_or_else(|| attempt.agent.clone());

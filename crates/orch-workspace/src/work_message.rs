@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use orch_contract::work::{WorkPayload, WorkPayloadAnswer, WorkPayloadAttempt, WorkPayloadTree};
-use orch_core::attempt::{Attempt, AttemptText};
+use orch_core::attempt::{Attempt, AttemptState, AttemptText};
 use orch_core::id::{AttemptId, AttemptName, MessageId};
 use orch_core::limit;
 use orch_core::message::Message;
@@ -167,7 +167,15 @@ fn render_body(work: &WorkPayload) -> String {
         push_paragraph(&mut body, &worktree_section(tree));
     }
     if let Some(continues) = &work.continues {
-        push_paragraph(&mut body, &format!("\nIt has the commits of {continues}, which was rejected.\n"));
+        let ended = work.earlier.iter().find(|earlier| earlier.attempt == *continues);
+        let is_rejected = ended.is_none_or(|ended| ended.outcome == AttemptState::Rejected.name());
+        let text = match is_rejected {
+            true => format!("\nIt has the commits of {continues}, which was rejected.\n"),
+            false => {
+                format!("\nIt continues {continues}, which reached a limit, with its files as they are.\n")
+            }
+        };
+        push_paragraph(&mut body, &text);
     }
     push_section(&mut body, "Resolve the conflicts of the merge in", work.conflicts.iter().cloned());
     let answer = |answered: &WorkPayloadAnswer| {

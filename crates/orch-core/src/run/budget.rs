@@ -6,6 +6,9 @@ use super::usage::{DollarAmount, ResourceUsage};
 use crate::time::{Time, TimeSpan};
 use serde::Serialize;
 
+/// The beginning of the reason of an attempt that was ended at a limit.
+pub const LIMIT_REASON: &str = "budget: ";
+
 /// Limits of usage; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct UsageLimits {

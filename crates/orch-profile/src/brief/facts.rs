@@ -100,14 +100,14 @@ pub enum ResumeCause {
     Interrupted,
     /// The question that the worker stopped for was answered.
     Answered(QuestionWithAnswer),
-    /// An earlier attempt of the session was rejected, and this attempt continues it.
-    Rejected(RejectedWork),
+    /// An earlier attempt of the session was rejected, or reached a limit that was raised, and this attempt continues it.
+    Continued(ContinuedWork),
 }
 
-/// The rejected attempt that an attempt continues in its session and its worktree.
+/// The attempt that another one continues in its session and its worktree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RejectedWork {
-    /// The rejected attempt.
+pub struct ContinuedWork {
+    /// The ended attempt.
     pub earlier: PriorAttempt,
     /// The branch that is checked out now; `None` outside git.
     pub branch: Option<String>,

@@ -10,7 +10,7 @@ mod template;
 mod trim;
 
 pub use facts::{
-    BriefFacts, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer, RejectedWork, ResumeCause,
+    BriefFacts, BriefWorktree, ContinuedWork, NudgeFacts, PriorAttempt, QuestionWithAnswer, ResumeCause,
     ResumeFacts,
 };
 pub use template::{BriefError, BriefTemplate, RenderedBrief, TemplateError, TemplateProblem};

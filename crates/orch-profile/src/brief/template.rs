@@ -11,7 +11,7 @@ use super::super::profile::ResponsibleParty;
 use super::super::text_file::{TextFileError, TextFileKind};
 use super::super::{limit, variables};
 use super::facts::{
-    BriefFacts, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer, RejectedWork, ResumeCause,
+    BriefFacts, BriefWorktree, ContinuedWork, NudgeFacts, PriorAttempt, QuestionWithAnswer, ResumeCause,
     ResumeFacts,
 };
 use super::sample::{sample_facts, sample_nudge_facts};
@@ -168,13 +168,13 @@ impl BriefTemplate {
     /// # Errors
     /// The path of a program is not UTF-8.
     pub fn render_resume_brief(&self, facts: &ResumeFacts) -> Result<String, BriefError> {
-        let (mut answered, mut rejected) = (None, None);
+        let (mut answered, mut continued) = (None, None);
         match &facts.cause {
             ResumeCause::Interrupted => {}
             ResumeCause::Answered(QuestionWithAnswer { question, answer, from }) => {
                 answered = Some(answer_value(&indent_lines(question), &indent_lines(answer), from));
             }
-            ResumeCause::Rejected(work) => rejected = Some(rejected_value(work)),
+            ResumeCause::Continued(work) => continued = Some(continued_value(work)),
         }
         let variables = context! {
             task => facts.attempt.task.to_string(),
@@ -182,7 +182,7 @@ impl BriefTemplate {
             thread => facts.thread.to_string(),
             report => self.render_report(&facts.thread, &quoted_program_path(&facts.inbox)?),
             answered,
-            rejected,
+            continued,
         };
         self.render_template(RESUME_NAME, variables)
             .map_err(|source| BriefError::Template { attempt: facts.attempt.clone(), source })
@@ -312,9 +312,9 @@ fn party_name(party: ResponsibleParty) -> &'static str {
     }
 }
 
-/// The rejected attempt, with output and reason cut to the size of a brief.
-fn rejected_value(work: &RejectedWork) -> Value {
-    let PriorAttempt { attempt, reason, log_tail, .. } = &work.earlier;
+/// The ended attempt, with output and reason cut to the size of a brief.
+fn continued_value(work: &ContinuedWork) -> Value {
+    let PriorAttempt { attempt, outcome, reason, log_tail, .. } = &work.earlier;
     let reason = reason.as_deref().map(|reason| indent_lines(&truncate_end(reason, limit::REJECTION_BYTES)));
     let log_tail = log_tail.as_deref().map(|tail| {
         let start = tail.ceil_char_boundary(tail.len().saturating_sub(limit::REJECTION_BYTES));
@@ -322,6 +322,7 @@ fn rejected_value(work: &RejectedWork) -> Value {
     });
     context! {
         attempt,
+        outcome,
         reason,
         log_tail,
         branch => work.branch.as_deref(),

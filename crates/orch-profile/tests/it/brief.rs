@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use orch_core::id::{AttemptName, Slug, TaskName, ThreadId};
 use orch_profile::brief::{
-    BriefError, BriefFacts, BriefTemplate, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer,
-    RejectedWork, ResumeCause, ResumeFacts, TemplateError,
+    BriefError, BriefFacts, BriefTemplate, BriefWorktree, ContinuedWork, NudgeFacts, PriorAttempt,
+    QuestionWithAnswer, ResumeCause, ResumeFacts, TemplateError,
 };
 use orch_profile::{ProfileRegistry, ResponsibleParty, TextFileError};
 
@@ -117,14 +117,21 @@ fn resumptions_are_as_expected() {
     };
     let template = BriefTemplate::built_in();
     let rejected = |commit, conflicts: &[&str]| {
-        ResumeCause::Rejected(RejectedWork {
+        ResumeCause::Continued(ContinuedWork {
             earlier: third_attempt_facts().earlier.remove(1),
             branch: Some("orch/ship-it/parser.3".to_owned()),
             conflicts: conflicts.iter().map(|&file| file.to_owned()).collect(),
             commit,
         })
     };
+    let mut raised = rejected(ResponsibleParty::Worker, &[]);
+    if let ResumeCause::Continued(work) = &mut raised {
+        work.earlier.outcome = "failed".to_owned();
+        work.earlier.reason = Some("budget: the attempt has used 120 of 100 tokens".to_owned());
+        work.earlier.log_tail = None;
+    }
     for (cause, expected) in [
+        (raised, include_str!("briefs/raised.txt")),
         (facts.cause.clone(), include_str!("briefs/answered.txt")),
         (ResumeCause::Interrupted, include_str!("briefs/interrupted.txt")),
         (rejected(ResponsibleParty::Worker, &[]), include_str!("briefs/rejected.txt")),

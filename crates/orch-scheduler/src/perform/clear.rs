@@ -338,7 +338,7 @@ fn clear_on_disk(
     Ok(cleared)
 }
 
-/// Archives the branches of the rejected attempts from which the worktree was handed over.
+/// Archives the branches of the attempts from which the worktree was handed over.
 fn archive_continued_branches(
     session: &mut Session,
     repository: &Repository,

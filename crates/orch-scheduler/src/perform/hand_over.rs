@@ -1,10 +1,11 @@
-//! Handing the worktree of a rejected attempt over to the attempt that continues it.
+//! Handing the worktree of an ended attempt over to the attempt that continues it.
 //!
-//! Each step can be repeated after a crash: the branch at the rejected commit, the checkout of it, the reason of the
-//! lock, and the merge of what the rejected commit conflicts with.
+//! Each step can be repeated after a crash: the branch at the last commit, the checkout of it, the reason of the
+//! lock, and the merge of what a rejected commit conflicts with. Files that are not committed stay as they are.
 
 use std::path::Path;
 
+use orch_core::attempt::AttemptState;
 use orch_core::escape;
 use orch_core::id::AttemptName;
 use orch_store::table::{attempt, worktree};
@@ -14,41 +15,46 @@ use orch_git::{CheckoutTarget, CommitId, GitError, MergeOutcome, Repository, Wor
 use orch_inbox::{Error, Session};
 use orch_workspace::run_repository::{branch_ref, find_attempt_worktree, to_commit_id, to_stored_commit};
 
-/// What a rejected attempt has left.
-struct RejectedCommit {
+/// What an ended attempt has left.
+struct LeftWork {
     /// The commit from which its changes are counted.
     base: CommitId,
-    /// The commit that was rejected.
-    head: CommitId,
+    /// The commit that was rejected; `None` for an attempt that was not judged.
+    rejected: Option<CommitId>,
     /// The accepted commits that the task depends on.
     needed: Vec<CommitId>,
 }
 
-/// Takes over the worktree of a rejected attempt, and merges the attempt's base into it where they conflict.
+/// Takes over the worktree of an ended attempt, and merges the attempt's base into a rejected commit where they conflict.
 pub(super) fn take_over_worktree(
     session: &mut Session,
     repository: &Repository,
     preparing: &PreparingAttempt,
-    rejected: &AttemptName,
+    ended: &AttemptName,
 ) -> Result<ReadyWorktree, Error> {
     let tree = &preparing.tree;
     let path = Path::new(&tree.path);
-    let left = load_rejected_commit(session, preparing, rejected)?;
+    let left = load_left_work(session, preparing, ended)?;
     let name = &preparing.attempt.name;
-    let is_ours = find_attempt_worktree(repository, path, rejected)?.is_some()
-        || find_attempt_worktree(repository, path, name)?.is_some();
-    if !is_ours {
+    let registered = match find_attempt_worktree(repository, path, ended)? {
+        None => find_attempt_worktree(repository, path, name)?,
+        found => found,
+    };
+    let at = registered.and_then(|registered| Some(registered.head?.commit));
+    let Some(head) = at.map(|at| left.rejected.clone().unwrap_or(at)) else {
         return Err(GitError::PathTaken(path.to_owned()).into());
-    }
+    };
     let (branch, reason) = (branch_ref(&tree.branch)?, name.to_string());
     let checkout = CheckoutTarget::Branch(&branch);
-    let spec = WorktreeSpec { path, checkout, commit: &left.head, reason: &reason };
+    let spec = WorktreeSpec { path, checkout, commit: &head, reason: &reason };
     let worktree = repository.hand_over_worktree(&spec)?;
     let onto = to_commit_id(&tree.base)?;
-    let is_contained = repository.is_ancestor(&onto, &left.head)?;
+    let is_contained = repository.is_ancestor(&onto, &head)?;
+    let conflicts =
+        || Ok::<_, GitError>(matches!(repository.merge_trees(&head, &onto)?, MergeOutcome::Conflict(_)));
+    // Work that was not judged may conflict in files that are not committed, and is merged as any other later.
     let needs_merge = !is_contained
-        && (matches!(repository.merge_trees(&left.head, &onto)?, MergeOutcome::Conflict(_))
-            || !repository.contains_all(&left.head, &left.needed)?);
+        && ((left.rejected.is_some() && conflicts()?) || !repository.contains_all(&head, &left.needed)?);
     if !needs_merge {
         return Ok(ReadyWorktree { base: to_stored_commit(&left.base), conflicts: Vec::new() });
     }
@@ -58,27 +64,27 @@ pub(super) fn take_over_worktree(
     Ok(ReadyWorktree { base: tree.base.clone(), conflicts })
 }
 
-fn load_rejected_commit(
+fn load_left_work(
     session: &mut Session,
     preparing: &PreparingAttempt,
-    rejected: &AttemptName,
-) -> Result<RejectedCommit, Error> {
+    ended: &AttemptName,
+) -> Result<LeftWork, Error> {
     let task = preparing.task.id;
     let (left, needed) = session.query(|tx| {
-        let left = match attempt::load_by_number(tx, task, rejected.number)? {
-            Some(found) => worktree::load(tx, found.id)?,
+        let left = match attempt::load_by_number(tx, task, ended.number)? {
+            Some(found) => worktree::load(tx, found.id)?.map(|tree| (found.state, tree)),
             None => None,
         };
         Ok((left, worktree::list_of_dependencies(tx, task)?))
     })?;
-    let left = left.and_then(|tree| Some((tree.base, tree.head?)));
-    let Some((base, head)) = left else {
+    let Some((state, left)) = left else {
         return Err(GitError::PathTaken(Path::new(&preparing.tree.path).to_owned()).into());
     };
     let needed = needed.iter().map(|tree| to_commit_id(tree.accepted_commit()));
-    Ok(RejectedCommit {
-        base: to_commit_id(&base)?,
-        head: to_commit_id(&head)?,
+    let rejected = left.head.filter(|_| state == AttemptState::Rejected);
+    Ok(LeftWork {
+        base: to_commit_id(&left.base)?,
+        rejected: rejected.as_ref().map(to_commit_id).transpose()?,
         needed: needed.collect::<Result<_, _>>()?,
     })
 }

@@ -163,9 +163,9 @@ fn is_still_preparing(session: &mut Session, preparing: &PreparingAttempt) -> Re
 fn create_worktree(session: &mut Session, preparing: &PreparingAttempt) -> Result<ReadyWorktree, Error> {
     let PreparingAttempt { run, attempt, tree, .. } = preparing;
     let repository = open_repository(session, run)?;
-    if let Some(rejected) = tree.continued_attempt(&attempt.name) {
+    if let Some(ended) = tree.continued_attempt(&attempt.name) {
         require_disk_space(Path::new(&tree.path))?;
-        return hand_over::take_over_worktree(session, &repository, preparing, &rejected);
+        return hand_over::take_over_worktree(session, &repository, preparing, &ended);
     }
     create_fresh_worktree(session, &repository, preparing)?;
     let conflicts = begin_conflicting_merge(&repository, preparing)?;
@@ -301,7 +301,7 @@ fn remove_given_up(session: &Session, preparing: &PreparingAttempt) -> WorktreeS
         let (path, name) = (Path::new(&preparing.tree.path), &preparing.attempt.name);
         repository.sweep_incomplete(path)?;
         if preparing.tree.continues.is_some() {
-            // It has the work of the rejected attempt, and is removed as any other with work.
+            // It has the work of the attempt that it continues, and is removed as any other with work.
             return Err(GitError::PathTaken(path.to_owned()).into());
         }
         if find_attempt_worktree(&repository, path, name)?.is_some() {

@@ -1,5 +1,6 @@
 //! The worktrees of attempts.
 
+use orch_core::attempt::AttemptState;
 use orch_core::id::{AttemptId, CommitHash, RunId, TaskId};
 use orch_core::task::TaskState;
 use orch_core::worktree::{Worktree, WorktreeState};
@@ -44,8 +45,8 @@ statements! {
     const FALLEN = "SELECT t.id FROM worktree w JOIN task t ON t.attempt_id = w.attempt_id
         WHERE w.run_id = $1 AND w.fell_off = 1 ORDER BY t.id";
     const COUNT = "SELECT count(*) FROM worktree WHERE run_id = $1";
-    const COUNT_CONTINUED = "SELECT count(*) FROM attempt a JOIN worktree w ON w.attempt_id = a.id
-        WHERE a.task_id = $1 AND w.continues IS NOT NULL";
+    const COUNT_REWORK = "SELECT count(*) FROM attempt a JOIN worktree w ON w.attempt_id = a.id
+        JOIN attempt c ON c.task_id = a.task_id AND c.number = w.continues WHERE a.task_id = $1 AND c.state = $2";
     const SLOTS =
         "SELECT w.slot FROM attempt a INDEXED BY attempt_live JOIN worktree w ON w.attempt_id = a.id
         WHERE a.ended_at IS NULL ORDER BY w.slot";
@@ -186,8 +187,8 @@ pub fn count(tx: &mut Transaction<'_>, run: RunId) -> Result<i64, Fault> {
 }
 
 /// Counts the attempts of a task that continue a rejected one.
-pub fn count_continued(tx: &mut Transaction<'_>, task: TaskId) -> Result<i64, Fault> {
-    tx.query_number(COUNT_CONTINUED, &[task.0.into()])
+pub fn count_rework(tx: &mut Transaction<'_>, task: TaskId) -> Result<i64, Fault> {
+    tx.query_number(COUNT_REWORK, &[task.0.into(), AttemptState::Rejected.name().into()])
 }
 
 /// Loads the worktree that is planned or present at a path.

@@ -85,7 +85,7 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
         [test_worktree(ids[1], run, 1)]
     );
     assert_eq!(read_store(&mut store, |tx| worktree::count(tx, run)), 2);
-    assert_eq!(read_store(&mut store, |tx| worktree::count_continued(tx, first_task)), 0);
+    assert_eq!(read_store(&mut store, |tx| worktree::count_rework(tx, first_task)), 0);
     let list_unmerged =
         |store: &mut Store, state| read_store(store, |tx| worktree::list_unmerged_attempts(tx, run, state));
     assert_eq!(

@@ -116,7 +116,7 @@ fn claim_and_record(
     })
 }
 
-/// Loads the worker of the rejected attempt that the claimed one continues.
+/// Loads the worker of the attempt that the claimed one continues.
 fn load_continued_worker(
     tx: &mut Transaction<'_>,
     claimed: &ClaimOutcome,

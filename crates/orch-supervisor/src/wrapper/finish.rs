@@ -6,6 +6,7 @@ use orch_core::cooldown::CooldownCause;
 use orch_core::id::MessageId;
 use orch_core::limit;
 use orch_core::refusal::Refusal;
+use orch_core::run::budget::LIMIT_REASON;
 use orch_core::thread::{Thread, ThreadState, decide};
 use orch_core::worker::WorkerOutcome;
 use orch_scheduler::budget::record_usage;
@@ -151,7 +152,10 @@ impl WorkerEndKind {
             EndReason::Silent => return Self::Failed("it printed nothing for too long".to_owned()),
             EndReason::Budget(_) if has_report => return Self::Normal,
             EndReason::Budget(limit) => {
-                return Self::OverBudget(format!("budget: the {} has used {limit}", limit.scope.name()));
+                return Self::OverBudget(format!(
+                    "{LIMIT_REASON}the {} has used {limit}",
+                    limit.scope.name()
+                ));
             }
             EndReason::NotEnded | EndReason::Lost | EndReason::Reported => {}
         }
@@ -175,7 +179,7 @@ impl WorkerEndKind {
             ClientEnd::Failed { cause: FailureCause::Client, text } => Self::Failed(text),
             ClientEnd::Failed { cause: FailureCause::Budget, .. } if has_report => Self::Normal,
             ClientEnd::Failed { cause: FailureCause::Budget, text } => {
-                Self::OverBudget(format!("budget: the client stopped at its budget: {text}"))
+                Self::OverBudget(format!("{LIMIT_REASON}the client stopped at its budget: {text}"))
             }
             ClientEnd::Failed { cause, text } => {
                 let told = summary.reset.or_else(|| {

@@ -12,7 +12,7 @@ use orch_process::EnvironmentVariables;
 use orch_process::reexec;
 use orch_process::worker::WorkerInput;
 use orch_profile::brief::{
-    BriefFacts, BriefTemplate, BriefWorktree, NudgeFacts, PriorAttempt, QuestionWithAnswer, RejectedWork,
+    BriefFacts, BriefTemplate, BriefWorktree, ContinuedWork, NudgeFacts, PriorAttempt, QuestionWithAnswer,
     ResumeCause, ResumeFacts,
 };
 use orch_profile::{
@@ -159,8 +159,8 @@ impl ClientStart<'_, '_> {
                 return template.render_nudge(&facts, text).map_err(SupervisorError::Brief);
             }
             StartCause::Answered(answered) => ResumeCause::Answered(answered),
-            StartCause::Claimed => match self.rejected_work() {
-                Some(rejected) => ResumeCause::Rejected(rejected),
+            StartCause::Claimed => match self.continued_work() {
+                Some(continued) => ResumeCause::Continued(continued),
                 None => ResumeCause::Interrupted,
             },
         };
@@ -168,12 +168,12 @@ impl ClientStart<'_, '_> {
         template.render_resume_brief(&facts).map_err(SupervisorError::Brief)
     }
 
-    /// The rejected attempt that this attempt continues.
-    fn rejected_work(&self) -> Option<RejectedWork> {
+    /// The attempt that this attempt continues.
+    fn continued_work(&self) -> Option<ContinuedWork> {
         let payload = &self.work.work.payload;
         let continues = payload.continues.as_deref()?;
         let earlier = payload.earlier.iter().find(|earlier| earlier.attempt == continues)?;
-        Some(RejectedWork {
+        Some(ContinuedWork {
             earlier: prior_attempt(earlier),
             branch: self.work.work.condition.as_ref().map(|condition| condition.branch.clone()),
             conflicts: payload.conflicts.clone(),

@@ -122,3 +122,66 @@ fn a_conflict_is_left_in_the_files_of_the_attempt_that_continues() {
     std::fs::remove_file(std::path::Path::new(&tree).with_file_name("b-is-merged")).unwrap();
     place.check_tidy();
 }
+
+/// After a limit is raised the work continues in its session and its files; without that a new attempt starts from the base.
+#[test]
+fn an_attempt_that_reached_a_limit_continues_once_the_limit_is_raised() {
+    let used = "echo '{\"type\":\"used\",\"tokens\":60}'";
+    for (limit, ended) in
+        [("--attempt-max-tokens", "failed"), ("--task-max-tokens", "failed"), ("--max-tokens", "recalled")]
+    {
+        let begin = format!("echo begun > a.txt; {used}; {used}; sleep 300");
+        let resume = "grep -q begun a.txt || exit 7\necho end >> a.txt; git add .; git commit -qm end; inbox done --result end > /dev/null";
+        let more = [limit, "100", "--rework", "0"];
+        let place = client_place(&more, &begin, resume);
+        let profile = place.repository_path().join(".git/orch/profiles/client.toml");
+        let mut text = std::fs::read_to_string(&profile).unwrap();
+        text.push_str("[events.tokens]\nwhen = { type = \"used\" }\ncounts = \"each\"\ninput = \"tokens\"\noutput = \"none\"\n");
+        std::fs::write(&profile, text).unwrap();
+        place.add_script_task("a", "Make it.", &[]);
+        place.orch(&["run", "edit", "r", "--retry-delay", "6s"]).ok();
+        let drive = place.orch(&["drive", "r", "--profile", "client"]);
+        let drive = crate::supervised::fixture::RunningDrive::start(drive);
+        crate::supervised::fixture::wait_until("the worker was ended", || {
+            place.attempt_states("a") == [ended]
+        });
+        let raise = || place.orch(&["run", "edit", "r", limit, "1000"]).ok();
+        let printed = if limit == "--attempt-max-tokens" {
+            // The same drive tries the task again, after its delay.
+            raise();
+            drive.wait_output()
+        } else {
+            assert_eq!(drive.wait_output().exit, 4);
+            raise();
+            place.orch(&["drive", "r", "--profile", "client"]).run()
+        };
+        assert_eq!(printed.exit, 0, "{limit} {printed:?} {}", told(&place));
+        assert_eq!(place.attempt_states("a"), [ended, "accepted"]);
+        assert_eq!(starts(&place), ["command", "resume s-1"]);
+        let (first, second) = (attempt(&place, 1), attempt(&place, 2));
+        assert_eq!(second["continues"], "r/a@1");
+        assert_eq!(first["worktree"]["path"], second["worktree"]["path"]);
+        let asked = told(&place);
+        let asked = asked.rsplit("== resume").next().unwrap();
+        assert!(asked.contains("The limit was raised") && asked.contains("budget: "), "{asked}");
+        assert_eq!(place.file_on_branch("a.txt").as_deref(), Some("begun\nend"));
+        place.check_tidy();
+    }
+}
+
+#[test]
+fn an_attempt_starts_from_its_base_while_its_limit_is_not_raised() {
+    let used =
+        "echo '{\"type\":\"used\",\"tokens\":60}'; echo '{\"type\":\"used\",\"tokens\":60}'; sleep 300";
+    let place = client_place(&["--attempt-max-tokens", "100", "--max-attempts", "2"], used, used);
+    let profile = place.repository_path().join(".git/orch/profiles/client.toml");
+    let mut text = std::fs::read_to_string(&profile).unwrap();
+    text.push_str("[events.tokens]\nwhen = { type = \"used\" }\ncounts = \"each\"\ninput = \"tokens\"\noutput = \"none\"\n");
+    std::fs::write(&profile, text).unwrap();
+    place.add_script_task("a", "Make it.", &[]);
+    assert_eq!(place.orch(&["drive", "r", "--profile", "client"]).run().exit, 4);
+    assert_eq!(place.attempt_states("a"), ["failed", "failed"]);
+    assert_eq!(starts(&place), ["command", "command"]);
+    assert_eq!(attempt(&place, 2)["continues"], serde_json::Value::Null);
+    place.check_tidy();
+}
