@@ -195,7 +195,7 @@ mod tests {
         task_not_ready task_not_blocked task_finished dependency_cycle dependency_exists dependency_not_found \
         attempt_live attempt_not_found agent_not_found thread_not_found thread_closed not_claimed already_claimed \
         lease_lost question_open no_question inbox_empty timeout request_conflict request_not_found capacity_reached \
-        worktree_dirty base_not_found worktree_conflict no_changes check_failed merge_conflict operation_failed \
+        worktree_dirty base_not_found no_commit worktree_conflict no_changes check_failed merge_conflict operation_failed \
         unmetered \
         branch_moved not_permitted not_supported internal";
 

@@ -359,7 +359,11 @@ fn failures_of_effects(store: &mut Store, run: RunId, id: EffectId) {
     let found = read_store(store, |tx| effect::load(tx, id)).unwrap();
     assert_eq!((&found.retries, &found.holder), (&retries, &None));
     assert_eq!(read_store(store, |tx| effect::list_failed(tx, run)), std::slice::from_ref(&found));
+    assert_eq!(read_store(store, effect::list_all_failed), std::slice::from_ref(&found));
     assert_eq!(read_store(store, |tx| effect::list_failed_many(tx, &[RunId(99), run])), [found]);
+    assert_eq!(write_store(store, |tx| effect::end_delays(tx, run)), 1);
+    assert_eq!(read_store(store, |tx| effect::load(tx, id)).unwrap().retries.retry_at, None);
+    assert_eq!(write_store(store, |tx| effect::end_delays(tx, run)), 0, "nothing is delayed any more");
     assert_eq!(read_store(store, |tx| effect::list_held(tx, &[run])), []);
     assert_eq!(write_store(store, |tx| effect::forget_failures(tx, run, Some(EffectId(99)))), 0);
     assert_eq!(write_store(store, |tx| effect::forget_failures(tx, run, None)), 1);

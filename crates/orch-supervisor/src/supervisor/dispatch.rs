@@ -102,6 +102,9 @@ impl<'a> RunDispatch<'a> {
             if task.labels.iter().any(|label| self.label_slots.get(label) == Some(&0)) {
                 continue;
             }
+            if self.snapshot.has_reporting_worker(task) {
+                continue;
+            }
             let Some(recipient) = self.choose_recipient(task, usage, slots_left) else { continue };
             let (to, ours) = match recipient {
                 TaskRecipient::Profile(profile) => (profile, true),

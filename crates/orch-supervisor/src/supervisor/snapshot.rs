@@ -135,6 +135,14 @@ impl PassSnapshot {
     }
 }
 
+impl PassSnapshot {
+    /// Whether the worker that reported the last attempt at a task has not ended yet, so that its session cannot be
+    /// resumed now. Its wrapper ends it in a bounded time after its report.
+    pub(super) fn has_reporting_worker(&self, task: &Task) -> bool {
+        self.live.iter().any(|live| live.task == Some(task.id) && live.status == ThreadStatus::Done)
+    }
+}
+
 /// Whether a worker waits for an answer, without a process.
 pub(super) fn is_waiting(live: &LiveWorker) -> bool {
     live.status == ThreadStatus::Blocked

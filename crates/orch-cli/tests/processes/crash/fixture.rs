@@ -273,8 +273,9 @@ fn copy_folder(from: PathBuf, to: PathBuf) {
     }
 }
 
-/// Puts a `git` in front that kills its caller after its command of this number; of several at once, after any of them.
-pub(super) fn killing_git(site: &CrashFixture, number: u32) -> OsString {
+/// Puts a `git` in front that kills its caller after its command of this number whose words match a shell pattern;
+/// of several at once, after any of them.
+pub(super) fn killing_git(site: &CrashFixture, pattern: &str, number: u32) -> OsString {
     let path = site.search_path();
     let real =
         std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap();
@@ -282,7 +283,7 @@ pub(super) fn killing_git(site: &CrashFixture, number: u32) -> OsString {
     std::fs::write(&count, "").unwrap();
     let (real, count) = (real.display(), count.display());
     let script = format!(
-        "#!/bin/sh\nprintf x >>{count}\n[ \"$(wc -c <{count})\" -ge {number} ] || exec {real} \"$@\"\n\
+        "#!/bin/sh\ncase \" $* \" in {pattern}) printf x >>{count};; *) exec {real} \"$@\";; esac\n[ \"$(wc -c <{count})\" -ge {number} ] || exec {real} \"$@\"\n\
          {real} \"$@\"\nkill -KILL $PPID\n"
     );
     write_script(&bin.join("git"), &script);

@@ -17,7 +17,7 @@ pub(super) struct KilledCommand {
     pub(super) is_done: fn(&CrashFixture) -> bool,
     /// What holds then.
     pub(super) check: fn(&CrashFixture),
-    /// A moment that it must be seen to die in at least once.
+    /// A moment after a reference moved that it must be seen to die in.
     pub(super) moment: Option<fn(&CrashFixture) -> bool>,
     /// How many git commands it runs at least.
     pub(super) commands_min: u32,

@@ -51,23 +51,37 @@ fn recover_site(site: &CrashFixture, story: &KilledCommand, cure: RecoveryMethod
 /// Dies right after each of the git commands of a story, before anything is made of it.
 fn crash_after_git_commands(story: &KilledCommand) {
     let site = CrashFixture::prepared_for(story.run, story.prepare);
-    let mut is_seen = story.moment.is_none();
     for number in 1..=COMMANDS_MAX {
         site.restore_copy();
-        let path = killing_git(&site, number);
+        let path = killing_git(&site, "*", number);
         let ended = RunningProcess::start(site.orch_command(story.act, &path)).wait_output();
         if !ended.was_killed() {
             assert!(ended.status.success(), "{}: {ended}", story.name);
             assert!(number > story.commands_min, "{} was killed {} times only", story.name, number - 1);
-            assert!(is_seen, "{} did not die in the moment it had to", story.name);
-            return;
+            return crash_once_the_branch_moved(&site, story);
         }
-        is_seen |= story.moment.is_some_and(|moment| moment(&site));
         let cure = if number % 2 == 0 { RecoveryMethod::Repeat } else { RecoveryMethod::Reconcile };
         site.record_attempt(&format!("{} after git command {number}, {cure:?}", story.name));
         recover_site(&site, story, cure);
     }
     panic!("{} runs more than {COMMANDS_MAX} commands", story.name);
+}
+
+/// Dies after a branch moved and before that is recorded. Commands that run at once have no fixed numbers.
+fn crash_once_the_branch_moved(site: &CrashFixture, story: &KilledCommand) {
+    let Some(is_moment) = story.moment else { return };
+    for number in 1..=COMMANDS_MAX {
+        site.restore_copy();
+        let path = killing_git(site, "*' update-ref '*", number);
+        let ended = RunningProcess::start(site.orch_command(story.act, &path)).wait_output();
+        assert!(ended.was_killed(), "{} did not die in the moment it had to: {ended}", story.name);
+        let is_seen = is_moment(site);
+        site.record_attempt(&format!("{} after update-ref {number}", story.name));
+        recover_site(site, story, RecoveryMethod::Reconcile);
+        if is_seen {
+            return;
+        }
+    }
 }
 
 /// Dies at each of the moments at which something is brought to the disk.
@@ -136,7 +150,7 @@ fn what_dies_while_it_is_made_and_is_recalled_leaves_nothing() {
     let site = CrashFixture::prepared_for(story.run, story.prepare);
     for number in 1..=COMMANDS_MAX {
         site.restore_copy();
-        let path = killing_git(&site, number);
+        let path = killing_git(&site, "*", number);
         if !RunningProcess::start(site.orch_command(story.act, &path)).wait_output().was_killed() {
             return;
         }

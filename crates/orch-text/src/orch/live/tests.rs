@@ -76,6 +76,7 @@ fn sample_view() -> DriveView {
             "question": "One error per file, or all?\u{1b}[31m\nI would say all of them.",
             "options": ["one", "all"], "default": null, "asked_at": "2026-11-25T11:58:00.000Z", "age_ms": 120_000,
         }],
+        "reviews": [],
         "ready": [],
         "failed": [merge_objects(
             task_json("bench", "failed", Some("ship/bench@3"), Some("claude"), "failed"),
