@@ -10,7 +10,7 @@ use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::effect::{EffectKey, EffectKind};
 use orch_core::id::{Slug, ThreadId};
 use orch_core::run::Run;
-use orch_core::run::budget::{LIMIT_REASON, LimitScope};
+use orch_core::run::budget::{LIMIT_REASON, LimitScope, LimitUsage};
 use orch_core::task::Task;
 use orch_core::time::Time;
 use orch_core::worker::{Worker, WorkerOutcome};
@@ -82,7 +82,7 @@ fn exceeds_attempt_limit(tx: &mut Transaction<'_>, run: &Run, thread: ThreadId) 
         return Ok(false);
     }
     let used = usage::list_by_threads(tx, &[thread])?.pop().map(|(_, sum)| sum).unwrap_or_default();
-    Ok(limits.usage(LimitScope::Attempt, used.spent, used.wall).any(|limit| limit.is_over()))
+    Ok(limits.usage(LimitScope::Attempt, used.spent, used.wall).any(LimitUsage::is_over))
 }
 
 impl ContinuableAttempt {

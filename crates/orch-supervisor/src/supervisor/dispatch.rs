@@ -99,10 +99,8 @@ impl<'a> RunDispatch<'a> {
             if self.attempts_left.is_some_and(|left| left <= 0) {
                 break;
             }
-            if task.labels.iter().any(|label| self.label_slots.get(label) == Some(&0)) {
-                continue;
-            }
-            if self.snapshot.has_reporting_worker(task) {
+            let is_label_full = task.labels.iter().any(|label| self.label_slots.get(label) == Some(&0));
+            if is_label_full || self.snapshot.has_reporting_worker(task) {
                 continue;
             }
             let Some(recipient) = self.choose_recipient(task, usage, slots_left) else { continue };
