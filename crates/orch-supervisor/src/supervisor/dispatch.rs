@@ -99,8 +99,7 @@ impl<'a> RunDispatch<'a> {
             if self.attempts_left.is_some_and(|left| left <= 0) {
                 break;
             }
-            let is_label_full = task.labels.iter().any(|label| self.label_slots.get(label) == Some(&0));
-            if is_label_full || self.snapshot.has_reporting_worker(task) {
+            if self.is_label_full(task) || self.snapshot.has_reporting_worker(task) {
                 continue;
             }
             let Some(recipient) = self.choose_recipient(task, usage, slots_left) else { continue };
@@ -144,6 +143,11 @@ impl<'a> RunDispatch<'a> {
             && background.dispatch_count() == 0
             && run.counts.active() + run.counts.in_state(TaskState::Reported) == 0;
         Ok((changed, over_budget.filter(|_| is_idle)))
+    }
+
+    /// Whether a label of a task allows no further attempt.
+    fn is_label_full(&self, task: &Task) -> bool {
+        task.labels.iter().any(|label| self.label_slots.get(label) == Some(&0))
     }
 
     /// Chooses the recipient of a task; `None` when no worker is free.
