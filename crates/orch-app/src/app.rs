@@ -117,6 +117,18 @@ impl<'a> App<'a> {
         self.environment
     }
 
+    /// Returns how the calling agent is found.
+    #[must_use]
+    pub fn caller_rules(&self) -> CallerRules {
+        self.rules
+    }
+
+    /// Returns the options of the call.
+    #[must_use]
+    pub fn call_options(&self) -> &CallOptions {
+        &self.options
+    }
+
     /// Whether the call names a run with an option.
     #[must_use]
     pub fn is_run_option_given(&self) -> bool {

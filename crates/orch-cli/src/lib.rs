@@ -9,6 +9,7 @@ pub mod context;
 pub mod entry;
 pub mod inbox;
 mod interrupts;
+mod mcp;
 pub mod orch;
 pub mod program;
 pub mod respond;

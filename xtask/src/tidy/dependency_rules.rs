@@ -136,7 +136,7 @@ const WALLS: [AllowedDependencies; 17] = [
     },
     AllowedDependencies {
         room: "orch-cli",
-        ours: &["orch-app", "orch-contract", "orch-core", "orch-text"],
+        ours: &["orch-app", "orch-contract", "orch-core", "orch-serve", "orch-text"],
         others: &[
             "anstyle",
             "clap",
@@ -152,8 +152,8 @@ const WALLS: [AllowedDependencies; 17] = [
     },
     AllowedDependencies {
         room: "orch-serve",
-        ours: &["orch-app", "orch-contract", "orch-core"],
-        others: &[],
+        ours: &["orch-app", "orch-contract", "orch-core", "orch-text"],
+        others: &["rmcp", "schemars", "serde", "serde_json", "serde_path_to_error", "tokio"],
     },
     AllowedDependencies {
         room: "orch-testkit",

@@ -42,6 +42,7 @@ const CALLS: [MachineCall; 3] = [
             "crates/orch-inbox/src/clock.rs",
             "crates/orch-inbox/src/wake.rs",
             "crates/orch-process/",
+            "crates/orch-serve/",
             "crates/orch-store/",
         ],
         instead: "wait through orch-inbox's wake.rs, or take the time as a parameter",

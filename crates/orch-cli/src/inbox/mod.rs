@@ -10,6 +10,7 @@ mod fail;
 mod holder;
 mod init;
 mod list;
+mod mcp;
 mod progress;
 mod release;
 mod renew;
@@ -70,6 +71,7 @@ enum InboxCommand {
     Ask(ask::AskArgs),
     Reply(reply::ReplyArgs),
     Wait(wait::InboxWaitArgs),
+    Mcp(mcp::WorkerServerArgs),
     Ack(ack::InboxAckArgs),
     Done(done::DoneArgs),
     Fail(fail::FailArgs),
@@ -122,6 +124,7 @@ impl CliProgram for InboxCli {
             InboxCommand::Ask(args) => ask::run(args, context),
             InboxCommand::Reply(args) => reply::run(args, context),
             InboxCommand::Wait(args) => wait::run(args, context),
+            InboxCommand::Mcp(args) => mcp::run(args, context),
             InboxCommand::Ack(args) => ack::run(args, context),
             InboxCommand::Done(args) => done::run(args, context),
             InboxCommand::Fail(args) => fail::run(args, context),

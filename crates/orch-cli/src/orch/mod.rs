@@ -20,6 +20,7 @@ mod init;
 mod integrate;
 mod land;
 mod log;
+mod mcp;
 mod meter;
 #[cfg(test)]
 mod parity;
@@ -136,6 +137,7 @@ enum OrchCommand {
     Request(request::RequestArgs),
     Prime(prime::PrimeArgs),
     Demo(demo::DemoArgs),
+    Mcp(mcp::LeadServerArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -204,6 +206,7 @@ impl CliProgram for OrchCli {
             OrchCommand::Agents(args) => agents::run(args, context),
             OrchCommand::Graph(args) => graph::run(args, context),
             OrchCommand::Request(args) => request::run(args, context),
+            OrchCommand::Mcp(args) => mcp::run(args, context),
             OrchCommand::Demo(args) => {
                 demo::run(args, context, [Self::full_parser(), InboxCli::full_parser()])
             }

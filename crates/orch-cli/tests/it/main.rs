@@ -25,6 +25,7 @@ mod inbox_repeats;
 mod inbox_store;
 mod inbox_terminal;
 mod inbox_waits;
+mod mcp;
 mod orch_briefs;
 mod orch_crowd;
 mod orch_dependencies;

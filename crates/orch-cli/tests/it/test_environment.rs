@@ -158,6 +158,12 @@ impl CliInvocation {
         self
     }
 
+    /// Leaves stdin open for the caller to write to.
+    pub(crate) fn with_open_stdin(mut self) -> Self {
+        self.command.stdin(Stdio::piped());
+        self
+    }
+
     /// Reads this file or terminal.
     pub(crate) fn with_stdin(mut self, file: std::fs::File) -> Self {
         self.command.stdin(file);

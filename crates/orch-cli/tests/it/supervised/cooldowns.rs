@@ -139,7 +139,9 @@ fn profiles_share_by_free_slots_in_turn() {
     assert_eq!(printed.exit, 0, "{printed:?}");
     let agents: Vec<Value> =
         (1..=4).map(|number| place.last_attempt(&format!("t{number}"))["agent"].clone()).collect();
-    assert_eq!(agents, ["one", "two", "one", "two"]);
+    // A worker that is still ending takes a slot, so that the second two may be in the other order.
+    assert_eq!(agents[..2], ["one", "two"]);
+    assert_ne!(agents[2], agents[3], "{agents:?}");
 }
 
 #[test]
