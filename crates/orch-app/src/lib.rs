@@ -6,15 +6,16 @@
 //! Nothing here knows clap, terminals, colours or stdout.
 
 pub mod app;
+pub mod client_session;
 mod defaults;
 pub mod environment;
 pub mod error;
 pub mod escape;
 mod fingerprint;
+pub mod hook;
 pub mod inbox;
 pub mod naming;
 pub mod orch;
-mod plan_file;
 pub mod relay;
 pub mod request;
 pub mod values;

@@ -373,6 +373,14 @@ pub fn document_size<V: ResponseBody>(command: &str, data: &V, warnings: &[Strin
 /// The length of `"run_from":"environment",`, which a measured answer may still get.
 const RUN_FROM_BYTES: usize = 25;
 
+/// Returns the text of an answer, without colours.
+pub fn plain_text<V: HumanReadable>(data: &V) -> String {
+    let plain = TerminalCapabilities::PLAIN;
+    let mut paper = TextPage::new(TextPainter { colour: plain.colour }, plain.width, current_time());
+    data.render_human(&mut paper);
+    paper.into_text()
+}
+
 fn render_reply(answer: &dyn PrintableReply, look: TerminalCapabilities) -> String {
     let mut paper = TextPage::new(TextPainter { colour: look.colour }, look.width, current_time());
     answer.render_text(&mut paper);

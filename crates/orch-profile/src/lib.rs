@@ -9,6 +9,7 @@
 
 pub mod brief;
 mod builtin;
+pub mod client_setup;
 mod command;
 mod error;
 mod events;

@@ -16,7 +16,7 @@ struct AllowedDependencies {
 }
 
 /// The allowed dependencies, as in ARCHITECTURE.md.
-const WALLS: [AllowedDependencies; 17] = [
+const WALLS: [AllowedDependencies; 18] = [
     AllowedDependencies { room: "orch-core", ours: &[], others: &["serde", "thiserror"] },
     AllowedDependencies {
         room: "orch-store",
@@ -86,6 +86,11 @@ const WALLS: [AllowedDependencies; 17] = [
         others: &["serde", "serde_json", "thiserror"],
     },
     AllowedDependencies {
+        room: "orch-plan",
+        ours: &["orch-core", "orch-git", "orch-scheduler"],
+        others: &["serde", "serde_json", "serde_path_to_error", "thiserror", "toml"],
+    },
+    AllowedDependencies {
         room: "orch-profile",
         ours: &["orch-core", "orch-process"],
         others: &["minijinja", "serde", "serde_json", "serde_path_to_error", "thiserror", "toml"],
@@ -119,6 +124,7 @@ const WALLS: [AllowedDependencies; 17] = [
             "orch-core",
             "orch-git",
             "orch-inbox",
+            "orch-plan",
             "orch-process",
             "orch-profile",
             "orch-query",

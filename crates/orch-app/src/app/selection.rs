@@ -83,15 +83,27 @@ impl App<'_> {
         Ok(AttemptSelector { task: self.resolve_task(attempt.task)?, number: attempt.number })
     }
 
-    /// Returns the named thread, else the one of the environment.
+    /// Returns the named thread, else the one of the environment, else the one that the client's session claimed last.
     ///
     /// # Errors
-    /// Neither names a thread.
-    pub fn resolve_thread(&self, named: Option<ThreadId>) -> Result<ThreadId, AppError> {
+    /// None of them names a thread.
+    pub fn resolve_thread(&mut self, named: Option<ThreadId>) -> Result<ThreadId, AppError> {
         match named {
             Some(thread) => Ok(thread),
-            None => environment_thread(self.environment)?.ok_or_else(missing_thread),
+            None => self.held_thread()?.ok_or_else(missing_thread),
         }
+    }
+
+    /// Returns the thread of the environment, else the one that the client's session claimed last.
+    ///
+    /// # Errors
+    /// A variable holds an invalid value.
+    pub fn held_thread(&mut self) -> Result<Option<ThreadId>, AppError> {
+        if let Some(thread) = environment_thread(self.environment)? {
+            return Ok(Some(thread));
+        }
+        let claim = self.remembered_claim(None)?;
+        Ok(claim.and_then(|claim| ThreadId::parse(&claim.thread)))
     }
 
     /// Returns the named thread, else the one that the environment names for this agent; a worker asks for no other one.

@@ -112,6 +112,9 @@ impl Request for ClaimWork {
             Some(claim::token_of_request(key.request_id()?, thread))
         };
         let token = token.or_else(replayed_token);
+        if let (Some(thread), Some(token)) = (&reply.data.thread, &token) {
+            app.remember_claim(&thread.id, token);
+        }
         if let Some(lease) = &mut reply.data.lease {
             lease.token = token;
         }

@@ -53,11 +53,13 @@ impl Request for ReportDone {
             snapshot: self.snapshot,
             defer: app.environment().is_set(DEFER),
         };
-        app.change(
+        let reply = app.change(
             key,
             |closed| close_response(closed, self.full),
             |session, receipt| close_thread(session, receipt, &request),
-        )
+        )?;
+        app.forget_claim(self.thread);
+        Ok(reply)
     }
 
     fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {

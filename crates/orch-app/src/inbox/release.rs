@@ -24,9 +24,11 @@ impl Request for ReleaseThread {
     type View = ThreadResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<ThreadResponse> {
-        app.change(key, thread_response, |session, receipt| {
+        let reply = app.change(key, thread_response, |session, receipt| {
             release_thread(session, receipt, self.thread, &self.token)
-        })
+        })?;
+        app.forget_claim(self.thread);
+        Ok(reply)
     }
 
     fn relay(&self, relay: &RelayClient, request_id: Option<&str>) -> Option<Answer<Self::View>> {

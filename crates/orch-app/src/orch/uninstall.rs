@@ -24,8 +24,8 @@ use crate::request::{Answer, Reply, Request, RequestKey};
 const RUNS_PER_PAGE: u32 = 100;
 
 /// The files and folders of a store, for one in a folder with other files.
-const STORE_CONTENTS: [&str; 7] =
-    ["orch.db", "orch.db-wal", "orch.db-shm", "logs", "meter", "wake", "relays"];
+const STORE_CONTENTS: [&str; 8] =
+    ["orch.db", "orch.db-wal", "orch.db-shm", "logs", "meter", "wake", "relays", "sessions"];
 
 /// Removes all runs with their worktrees and branches, and the store.
 #[derive(Debug, Serialize)]

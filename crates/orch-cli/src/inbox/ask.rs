@@ -57,7 +57,7 @@ pub(super) struct AskArgs {
 pub(super) fn run(args: AskArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let words = (args.first.as_deref(), args.second.as_deref());
     let (thread, text) = thread_and_text(
-        context.app().environment(),
+        || context.app().held_thread(),
         words,
         args.question_file.is_some() || args.message.is_given(),
     )?;
@@ -72,7 +72,7 @@ pub(super) fn run(args: AskArgs, context: &mut CommandRuntime<'_>) -> Result<Com
     }
     let request = AskQuestion {
         thread,
-        token: args.token.read_token(context)?,
+        token: args.token.read_token(context, thread)?,
         question,
         options: args.options,
         default: args.default,

@@ -63,7 +63,7 @@ pub(super) fn run(args: DoneArgs, context: &mut CommandRuntime<'_>) -> Result<Co
     check_entries("--artifact", &args.artifacts)?;
     let request = ReportDone {
         thread,
-        token: args.token.read_token(context)?,
+        token: args.token.read_token(context, thread)?,
         result,
         payload,
         artifacts: args.artifacts,

@@ -43,7 +43,7 @@ pub(super) fn run(args: FailArgs, context: &mut CommandRuntime<'_>) -> Result<Co
         args.reason.as_deref(),
         args.reason_file.as_deref(),
     )?;
-    let token = args.token.read_token(context)?;
+    let token = args.token.read_token(context, thread)?;
     let request = ReportFailure { thread, token, reason, last: args.last, full: args.detail.full };
     context.answer(&request, &args.repeatable)
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use orch_app::AppError;
-use orch_app::app::{environment_thread, missing_thread};
-use orch_app::environment::{LEASE, VariableSource};
+use orch_app::app::missing_thread;
+use orch_app::environment::LEASE;
 use orch_core::id::ThreadId;
 
 use crate::arguments;
@@ -23,16 +23,23 @@ pub(super) struct TokenOptions {
 }
 
 impl TokenOptions {
-    /// Reads the token: from the option, stdin, a file, or the variable.
+    /// Reads the token: from the option, stdin, a file, the variable, or what the client's session has claimed.
     ///
     /// # Errors
     /// The token is missing or cannot be read.
-    pub(super) fn read_token(&self, context: &mut CommandRuntime<'_>) -> Result<String, AppError> {
+    pub(super) fn read_token(
+        &self,
+        context: &mut CommandRuntime<'_>,
+        thread: ThreadId,
+    ) -> Result<String, AppError> {
         let given =
             context.text_source().read_text("--token", self.token.as_deref(), self.token_file.as_deref())?;
         let token = match given {
             Some(token) => Some(token),
-            None => context.app().environment().variable_text(LEASE)?,
+            None => match context.app().environment().variable_text(LEASE)? {
+                Some(token) => Some(token),
+                None => context.app().remembered_claim(Some(thread))?.map(|claim| claim.token),
+            },
         };
         let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
         token.ok_or_else(|| {
@@ -41,14 +48,14 @@ impl TokenOptions {
     }
 }
 
-/// Splits `[THREAD] [TEXT]`: with the variable set, a single word is the text.
+/// Splits `[THREAD] [TEXT]`: with a thread of the caller's own, a single word is the text.
 ///
 /// With `text_elsewhere` an option gives the text, and a single word is the thread.
 ///
 /// # Errors
 /// No thread is named, or a word in its place names none.
 pub(super) fn thread_and_text(
-    environment: &dyn VariableSource,
+    own: impl FnOnce() -> Result<Option<ThreadId>, AppError>,
     words: (Option<&str>, Option<&str>),
     text_elsewhere: bool,
 ) -> Result<(ThreadId, Option<String>), AppError> {
@@ -61,11 +68,11 @@ pub(super) fn thread_and_text(
         (Some(first), Some(second)) => Ok((thread(first)?, Some(second.to_owned()))),
         // A single word like `th-3` is far more often a thread without its text.
         (Some(only), None) if text_elsewhere || ThreadId::parse(only).is_some() => Ok((thread(only)?, None)),
-        (Some(only), None) => match environment_thread(environment)? {
+        (Some(only), None) => match own()? {
             Some(thread) => Ok((thread, Some(only.to_owned()))),
             None => Err(missing_thread()),
         },
-        (None, _) => Ok((environment_thread(environment)?.ok_or_else(missing_thread)?, None)),
+        (None, _) => Ok((own()?.ok_or_else(missing_thread)?, None)),
     }
 }
 
@@ -73,7 +80,8 @@ pub(super) fn thread_and_text(
 mod tests {
     use std::ffi::OsString;
 
-    use orch_app::environment::THREAD;
+    use orch_app::app::environment_thread;
+    use orch_app::environment::{THREAD, VariableSource};
 
     use super::*;
 
@@ -88,7 +96,8 @@ mod tests {
     #[test]
     fn one_word_is_the_text_when_the_variable_names_the_thread() {
         let check = |variable, words, elsewhere, expected: Option<(i64, Option<&str>)>| {
-            let got = thread_and_text(&FixedEnvironment(variable), words, elsewhere).ok();
+            let got =
+                thread_and_text(|| environment_thread(&FixedEnvironment(variable)), words, elsewhere).ok();
             let expected = expected.map(|(thread, text)| (ThreadId(thread), text.map(str::to_owned)));
             assert_eq!(got, expected, "{variable:?} {words:?} {elsewhere}");
         };

@@ -44,7 +44,7 @@ pub(super) struct ProgressArgs {
 pub(super) fn run(args: ProgressArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let words = (args.first.as_deref(), args.second.as_deref());
     let (thread, text) = thread_and_text(
-        context.app().environment(),
+        || context.app().held_thread(),
         words,
         args.text_file.is_some() || args.message.is_given(),
     )?;
@@ -53,7 +53,7 @@ pub(super) fn run(args: ProgressArgs, context: &mut CommandRuntime<'_>) -> Resul
         args.message.text_or(text.as_deref()),
         args.text_file.as_deref(),
     )?;
-    let token = args.token.read_token(context)?;
+    let token = args.token.read_token(context, thread)?;
     let request = ReportProgress { thread, token, text, percent: args.percent, full: args.detail.full };
     context.answer(&request, &args.repeatable)
 }

@@ -25,6 +25,6 @@ pub(super) struct ReleaseArgs {
 
 pub(super) fn run(args: ReleaseArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let thread = context.app().resolve_thread(args.thread)?;
-    let token = args.token.read_token(context)?;
+    let token = args.token.read_token(context, thread)?;
     context.answer(&ReleaseThread { thread, token }, &args.repeatable)
 }

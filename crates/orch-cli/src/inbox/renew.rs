@@ -29,6 +29,6 @@ pub(super) struct RenewArgs {
 
 pub(super) fn run(args: RenewArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let thread = context.app().resolve_thread(args.thread)?;
-    let token = args.token.read_token(context)?;
+    let token = args.token.read_token(context, thread)?;
     context.answer(&RenewLease { thread, token, lease: args.lease }, &args.repeatable)
 }

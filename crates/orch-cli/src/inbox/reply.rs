@@ -34,7 +34,7 @@ pub(super) struct ReplyArgs {
 pub(super) fn run(args: ReplyArgs, context: &mut CommandRuntime<'_>) -> Result<CommandOutcome, AppError> {
     let words = (args.first.as_deref(), args.second.as_deref());
     let (thread, text) = thread_and_text(
-        context.app().environment(),
+        || context.app().held_thread(),
         words,
         args.body_file.is_some() || args.message.is_given(),
     )?;

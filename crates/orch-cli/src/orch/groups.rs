@@ -26,7 +26,8 @@ const GROUPS: &[CommandGroup] = &[
         heading: "Store and files",
         commands: "init doctor trust store reconcile worktree clean uninstall request",
     },
-    CommandGroup { heading: "Learn", commands: "prime demo mcp schema completions man help" },
+    CommandGroup { heading: "Agents' clients", commands: "setup lead mcp hook" },
+    CommandGroup { heading: "Learn", commands: "prime demo schema completions man help" },
 ];
 
 /// The heading of commands that no group has.

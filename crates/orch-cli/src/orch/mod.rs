@@ -16,9 +16,11 @@ mod drive;
 mod events;
 mod graph;
 mod groups;
+mod hook;
 mod init;
 mod integrate;
 mod land;
+mod lead;
 mod log;
 mod mcp;
 mod meter;
@@ -36,6 +38,7 @@ mod report;
 mod request;
 mod review;
 mod run;
+mod setup;
 mod status;
 mod stop;
 mod store;
@@ -137,7 +140,10 @@ enum OrchCommand {
     Request(request::RequestArgs),
     Prime(prime::PrimeArgs),
     Demo(demo::DemoArgs),
+    Setup(setup::SetupArgs),
+    Lead(lead::LeadArgs),
     Mcp(mcp::LeadServerArgs),
+    Hook(hook::HookArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -206,7 +212,10 @@ impl CliProgram for OrchCli {
             OrchCommand::Agents(args) => agents::run(args, context),
             OrchCommand::Graph(args) => graph::run(args, context),
             OrchCommand::Request(args) => request::run(args, context),
+            OrchCommand::Setup(args) => setup::run(args, context),
+            OrchCommand::Lead(args) => lead::run(args, context),
             OrchCommand::Mcp(args) => mcp::run(args, context),
+            OrchCommand::Hook(args) => hook::run(args, context),
             OrchCommand::Demo(args) => {
                 demo::run(args, context, [Self::full_parser(), InboxCli::full_parser()])
             }

@@ -8,6 +8,7 @@ mod schema;
 mod test_environment;
 
 mod changed_minds;
+mod client_setup;
 mod command_lines;
 mod current_run;
 mod default_settings;

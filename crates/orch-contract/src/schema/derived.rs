@@ -55,6 +55,8 @@ fn run_schemas() -> Vec<CommandSchema> {
         derive_schema::<run::RunListResponse>("orch run list"),
         derive_schema::<run::RunShowResponse>("orch run show"),
         derive_schema::<run::RunUseResponse>("orch run use"),
+        derive_schema::<crate::orch::lead::LeadResponse>("orch lead"),
+        derive_schema::<crate::orch::setup::SetupResponse>("orch setup"),
         derive_schema::<run::RunResponse>("orch run edit"),
         derive_schema::<run::RunResponse>("orch run pause"),
         derive_schema::<run::RunResponse>("orch run resume"),

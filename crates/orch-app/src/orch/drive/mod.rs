@@ -230,6 +230,9 @@ impl DriveSetup {
         if let Some(run) = run.as_ref().filter(|_| *names_run) {
             resume_stopped_run(app.session()?, agent, run)?;
         }
+        if let Some(run) = run {
+            app.remember_lead(run);
+        }
         if *waits_for_resumption {
             return Ok(());
         }

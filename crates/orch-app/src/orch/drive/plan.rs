@@ -20,7 +20,7 @@ use orch_workspace::run_location::{BRANCH_PREFIX, RunLocation};
 use crate::app::App;
 use crate::error::AppError;
 use crate::orch::task::plan::{left_warning, plan_error, plan_response, read_error};
-use crate::plan_file::{self, PlanFile};
+use orch_plan::PlanFile;
 
 impl App<'_> {
     /// Creates the run of a plan, in the repository around `folder` where there is one, or updates the existing run.
@@ -37,7 +37,7 @@ impl App<'_> {
         named: Option<Slug>,
         agent: &Slug,
     ) -> Result<Slug, AppError> {
-        let text = plan_file::read_plan(path, stdin).map_err(|error| read_error(&error))?;
+        let text = orch_plan::read_plan(path, stdin).map_err(|error| read_error(&error))?;
         let PlanFile { plan, run_name, base, specs_outside } =
             text.parse(true, false).map_err(|error| plan_error(&error))?;
         self.warn_about_specs(&specs_outside);

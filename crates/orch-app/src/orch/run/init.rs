@@ -122,6 +122,7 @@ impl Request for InitRun {
         let reply = reply.map_err(|error| self.with_git_advice(error))?;
         if let Some(created) = fresh {
             app.warn_about_run(&created);
+            app.remember_lead(&created.run.name);
         }
         Ok(reply)
     }

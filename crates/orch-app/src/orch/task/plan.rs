@@ -15,8 +15,8 @@ use serde::{Serialize, Serializer};
 use crate::app::App;
 use crate::error::{AppError, error_sentence};
 use crate::orch::view::{add_long_texts_to_all, task_views};
-use crate::plan_file::{self, PlanError, PlanFile, PlanReadError};
 use crate::request::{Answer, Request, RequestKey};
+use orch_plan::{PlanError, PlanFile, PlanReadError};
 
 /// Adds the tasks of a plan, or changes those that exist.
 #[derive(Debug, Serialize)]
@@ -69,7 +69,7 @@ impl App<'_> {
         if path.as_os_str() != "-" {
             self.require_outside_attempts(path)?;
         }
-        let text = plan_file::read_plan(path, stdin).map_err(|error| read_error(&error))?;
+        let text = orch_plan::read_plan(path, stdin).map_err(|error| read_error(&error))?;
         let PlanFile { mut plan, run_name, specs_outside, .. } =
             text.parse(manner.update || manner.prune, manner.dry_run).map_err(|error| plan_error(&error))?;
         self.warn_about_specs(&specs_outside);

@@ -2,7 +2,7 @@
 //!
 //! Everything that can be checked without the store is checked here, and an error names the line and the field.
 //! The format follows from the file's extension, else from its beginning.
-//! `json` and `table` split a file into objects, `task` and `run` have their fields, `fields` checks single values.
+//! `json` and `table` split a file into objects, `task` and `run` have their fields, `fields` checks single values, which `values` parses for command lines too.
 
 mod fields;
 mod json;
@@ -11,6 +11,7 @@ mod table;
 mod task;
 #[cfg(test)]
 mod tests;
+pub mod values;
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -23,7 +24,7 @@ use orch_scheduler::plan::TaskPlan;
 
 /// A valid plan file.
 #[derive(Debug)]
-pub(crate) struct PlanFile {
+pub struct PlanFile {
     /// The tasks and the run.
     pub plan: TaskPlan,
     /// The name of the run that the plan is for.
@@ -36,7 +37,7 @@ pub(crate) struct PlanFile {
 
 /// A problem in a plan file, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PlanError {
+pub struct PlanError {
     /// The line, from 1.
     pub line: u32,
     /// The field, where one field has the problem.
@@ -53,7 +54,7 @@ impl PlanError {
 
 /// The text of a plan, its format and its folder.
 #[derive(Debug)]
-pub(crate) struct PlanText {
+pub struct PlanText {
     text: String,
     form: PlanFormat,
     folder: PathBuf,
@@ -83,7 +84,7 @@ struct PlanReadOptions<'a> {
 
 /// The error of a plan file that cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PlanReadError {
+pub enum PlanReadError {
     /// The file cannot be read.
     #[error("the plan {} cannot be read", path.display())]
     Io {
@@ -115,7 +116,7 @@ pub(crate) enum PlanReadError {
 ///
 /// # Errors
 /// The file cannot be read, is too long, or is not UTF-8.
-pub(crate) fn read_plan(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, PlanReadError> {
+pub fn read_plan(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, PlanReadError> {
     let io_error = |source| PlanReadError::Io { path: named.to_owned(), source };
     let from_stdin = named.as_os_str() == "-";
     let bytes = if from_stdin {
@@ -148,7 +149,7 @@ pub(crate) fn read_plan(named: &Path, stdin: &mut dyn Read) -> Result<PlanText, 
 impl PlanText {
     /// Returns the text itself.
     #[must_use]
-    pub(crate) fn into_text(self) -> String {
+    pub fn into_text(self) -> String {
         self.text
     }
 
@@ -156,7 +157,7 @@ impl PlanText {
     ///
     /// # Errors
     /// The plan is invalid; the error names the line.
-    pub(crate) fn parse(&self, update: bool, dry_run: bool) -> Result<PlanFile, PlanError> {
+    pub fn parse(&self, update: bool, dry_run: bool) -> Result<PlanFile, PlanError> {
         let outside = RefCell::default();
         let reading = PlanReadOptions { folder: &self.folder, outside: &outside, update };
         let (run, tasks) = match self.form {
