@@ -23,6 +23,8 @@ named_enum! {
         Stopped = "stopped",
         /// It lost its lease.
         Lost = "lost",
+        /// A signal from outside ended it.
+        Killed = "killed",
         /// Its wrapper was killed, and its remaining processes were terminated.
         Gone = "gone",
     }
@@ -39,6 +41,7 @@ impl WorkerOutcome {
             | Self::Failed
             | Self::Budget
             | Self::Lost
+            | Self::Killed
             | Self::Gone => false,
         }
     }

@@ -1,4 +1,4 @@
-//! Workers whose wrappers were killed: their processes are terminated and their work is freed.
+//! Workers that were killed, or whose wrappers were: their processes are terminated and their work is freed.
 
 use std::time::Duration;
 
@@ -42,6 +42,16 @@ pub fn reap_worker(session: &mut Session, row: &Worker) -> Result<Vec<TaskTransi
             }
         }
         Ok(std::mem::take(&mut unit.changes))
+    })
+}
+
+/// Records the end of a worker that was killed from outside, and the loss of its attempt, in one transaction.
+pub fn record_killed_worker(session: &mut Session, row: &Worker, reason: &str) -> Result<WorkerEnd, Error> {
+    tool_transaction(session, |unit| {
+        let end = WorkerEnd { at: unit.now, outcome: WorkerOutcome::Killed, detail: Some(reason.to_owned()) };
+        worker::upsert(unit.tx, &Worker { end: Some(end.clone()), ..row.clone() })?;
+        mark_thread_lost(unit, row.thread, reason)?;
+        Ok(end)
     })
 }
 

@@ -10,6 +10,7 @@ use orch_core::run::budget::LIMIT_REASON;
 use orch_core::thread::{Thread, ThreadState, decide};
 use orch_core::worker::WorkerOutcome;
 use orch_scheduler::budget::record_usage;
+use orch_scheduler::orphaned::record_killed_worker;
 use orch_store::driver::WriteDurability;
 use orch_store::table::{message, thread, worker};
 use orch_store::{Transaction, TxEnd};
@@ -29,6 +30,9 @@ use orch_inbox::{Error, Response, Session, failure, liveness};
 use orch_process::worker::WorkerExit;
 use orch_profile::brief::QuestionWithAnswer;
 use orch_profile::{ClientEnd, FailureCause, ProcessExit, Profile, ResetTime};
+
+/// Signals by which somebody else ends a program; by all others it has failed itself.
+const OUTSIDE_SIGNALS: [i32; 4] = [1, 2, 9, 15];
 
 /// What follows from the exit of a worker.
 pub(super) enum FinishOutcome {
@@ -68,7 +72,15 @@ pub(super) fn finish_work(
         return Ok(FinishOutcome::Over(wrapper_outcome(work, outcome, exit_status, message, None)));
     }
     let mut end = WorkerEndKind::classify_end(config, ran, report.is_some());
-    if work.nudged && matches!(end, WorkerEndKind::Failed(_) | WorkerEndKind::NeverRan(_)) {
+    if work.work.attempt.is_none()
+        && let WorkerEndKind::Killed(text) = end
+    {
+        // Only the scheduler tries lost work again.
+        end = WorkerEndKind::Failed(text);
+    }
+    let is_unfinished =
+        matches!(end, WorkerEndKind::Failed(_) | WorkerEndKind::NeverRan(_) | WorkerEndKind::Killed(_));
+    if work.nudged && is_unfinished {
         // The work from before the worker was asked for its report is judged.
         end = WorkerEndKind::Normal;
     }
@@ -135,6 +147,8 @@ enum WorkerEndKind {
     Normal,
     /// The worker failed.
     Failed(String),
+    /// A signal from outside ended the worker of an attempt.
+    Killed(String),
     /// The worker reached a limit of its budget.
     OverBudget(String),
     /// The worker's provider failed.
@@ -165,6 +179,17 @@ impl WorkerEndKind {
             WorkerExit::Exited(status) => ProcessExit::Status(*status),
             WorkerExit::Signalled(signal) => ProcessExit::Signal(*signal),
         };
+        if !has_report
+            && let ProcessExit::Signal(signal) = exit
+            && OUTSIDE_SIGNALS.contains(&signal)
+        {
+            let blames_provider = config.profile().zip(ran.summary.as_ref()).is_some_and(|(profile, summary)| {
+                matches!(profile.interpret_exit(exit, summary), ClientEnd::Failed { cause, .. } if cause != FailureCause::Client)
+            });
+            if !blames_provider {
+                return Self::Killed(format!("its worker was killed from outside by signal {signal}"));
+            }
+        }
         let Some(profile) = config.profile() else {
             return match exit {
                 ProcessExit::Status(0) => Self::Normal,
@@ -214,6 +239,11 @@ fn close_by_end(
         WorkerEndKind::ProviderFailed(text, verdict) => {
             let outcome = WorkerOutcome::Provider;
             release_work(session, work, EndRecord { outcome, detail: Some(text), verdict })
+        }
+        WorkerEndKind::Killed(reason) => {
+            let (outcome, verdict) = (WorkerOutcome::Killed, ProfileVerdict::Nothing);
+            work.row.end = Some(record_killed_worker(session, &work.row, &reason)?);
+            Ok((EndRecord { outcome, detail: Some(reason), verdict }, None))
         }
         WorkerEndKind::OverBudget(reason) => {
             let result = ThreadResult::Failed { reason: reason.clone(), last: false };
@@ -476,9 +506,10 @@ pub(super) fn kept_report(
     ran: &WorkerStartResult,
 ) -> KeptReport {
     let end = match WorkerEndKind::classify_end(config, ran, false) {
-        WorkerEndKind::Stopped | WorkerEndKind::ProviderFailed(..) | WorkerEndKind::NeverRan(_) => {
-            KeptEnd::GivenBack
-        }
+        WorkerEndKind::Stopped
+        | WorkerEndKind::ProviderFailed(..)
+        | WorkerEndKind::NeverRan(_)
+        | WorkerEndKind::Killed(_) => KeptEnd::GivenBack,
         WorkerEndKind::Failed(text) => {
             let reason = ran.last_words(config).append_to(text);
             KeptEnd::Failed { reason: config.secrets.redact_text(&reason).into_owned() }

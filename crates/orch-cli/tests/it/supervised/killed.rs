@@ -171,3 +171,28 @@ fn a_store_that_is_deleted_ends_its_supervisor() {
     open_gate(open, "go");
     wait_until("its wrapper has gone", || place.remaining_processes().is_empty());
 }
+
+/// A signal from outside is no failure of the task; a worker that is killed again and again is given up.
+#[test]
+fn a_worker_that_is_killed_from_outside_uses_no_try() {
+    let place = TestEnvironment::with_scripts(&["--max-attempts", "1"]);
+    let first = place.sibling_path("first").display().to_string();
+    place.add_script_task(
+        "a",
+        &format!("if mkdir {first}; then kill -9 $$; fi\necho a > a.txt; git add .; git commit -qm a"),
+        &[],
+    );
+    place.add_script_task("b", "kill -TERM $$", &[]);
+    place.add_script_task("c", "kill -ABRT $$", &[]);
+    let printed = place.drive_call(&[]).run();
+    assert_eq!(printed.exit, 4, "{printed:?}");
+    assert_eq!(place.attempt_states("a"), ["lost", "accepted"]);
+    let reason = place.orch(&["task", "show", "a"]).ok()["attempts"].clone();
+    let first = reason.as_array().unwrap().iter().find(|attempt| attempt["number"] == 1).unwrap().clone();
+    assert!(first["reason"].as_str().unwrap().contains("killed from outside by signal 9"), "{first}");
+    assert_eq!(place.attempt_states("b"), ["lost", "lost", "lost"], "three times the tries");
+    let why = place.orch(&["why", "b"]).ok();
+    assert_eq!(why["state"], "failed");
+    assert_eq!(place.attempt_states("c"), ["failed"], "a program that aborts has failed");
+    place.check_tidy();
+}
