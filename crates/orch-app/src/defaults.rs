@@ -1,7 +1,9 @@
 //! `orch.toml`: the settings of the user, and its `[defaults]` for new runs and for drives.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use orch_core::id::Slug;
 use orch_inbox::Session;
 use orch_scheduler::run::NewRun;
 use orch_supervisor::settings::{self, DefaultSettings, SettingsProblem, UserSettings};
@@ -38,6 +40,16 @@ impl App<'_> {
             })?;
         }
         Ok(fill_run(new, defaults))
+    }
+
+    /// Returns the agents that `[defaults]` names as people.
+    pub(crate) fn named_humans(&mut self) -> Result<BTreeSet<Slug>, AppError> {
+        let humans = self.user_settings()?.defaults.humans;
+        humans
+            .iter()
+            .map(|name| Slug::new(name))
+            .collect::<Result<_, _>>()
+            .map_err(|error| AppError::invalid_argument(settings::FILE, format!("defaults.humans: {error}.")))
     }
 
     /// Adds the default profiles and the default number of workers to a drive that names none.

@@ -5,11 +5,14 @@ use orch_core::effect::EffectKind;
 use orch_core::event as core;
 use orch_core::event::EventKind;
 use orch_core::operation_failure::OperationFaultCause;
+use orch_core::run::PauseReason;
+use orch_core::run::budget::{BudgetMeasure, LimitScope};
 use orch_core::time::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::operation;
+use crate::run::remedy_commands;
 use crate::time::UtcTimestamp;
 use crate::word::WireWord;
 
@@ -128,11 +131,25 @@ fn requested_action(event: &core::Event, data: &Map<String, Value>) -> (bool, Ve
         }
         EventKind::Reported => (false, of_task("orch task show", "")),
         EventKind::Fault => fault_action(event, data),
-        EventKind::RunPaused => match text("reason") {
-            None => (false, of_run("orch run resume")),
-            Some("budget") => (true, of_run("orch run edit")),
-            Some(_) => (true, of_run("orch run resume")),
-        },
+        EventKind::RunPaused => {
+            let reason = text("reason").and_then(PauseReason::parse);
+            let needs_lead = text("reason").is_some() && reason.is_none_or(|reason| !reason.is_requested());
+            let reason = reason.unwrap_or(PauseReason::User);
+            let measure = text("measure").and_then(BudgetMeasure::parse);
+            let option = measure.map(|measure| measure.limit_option(LimitScope::Run));
+            let options: Vec<&str> = option.into_iter().collect();
+            let run = event.run.iter();
+            let next = run.flat_map(|run| remedy_commands(reason, run, &options, (true, true))).collect();
+            (needs_lead, next)
+        }
+        EventKind::Review => {
+            let judge = ["orch diff", "orch accept"].map(|command| of_task(command, "")).concat();
+            (true, [judge, of_task("orch reject", " --reason TEXT")].concat())
+        }
+        EventKind::Assigned => {
+            let agent = event.agent.iter().map(|agent| format!("inbox claim --as {agent}"));
+            (true, of_task("orch task show", "").into_iter().chain(agent).collect())
+        }
         EventKind::Finished => (text("outcome") != Some("succeeded"), of_run("orch status")),
         _ => (false, Vec::new()),
     }
@@ -201,6 +218,26 @@ mod tests {
             (K::Fault, r#"{"operation":"prepare","stuck":false,"cause":"disk_full"}"#, true, vec!["df -h ."]),
             (K::RunPaused, "{}", false, vec!["orch run resume r"]),
             (K::RunPaused, r#"{"reason":"operation_failed"}"#, true, vec!["orch run resume r"]),
+            (
+                K::RunPaused,
+                r#"{"reason":"budget","scope":"run","measure":"cost"}"#,
+                true,
+                vec!["orch run edit r --max-cost USD"],
+            ),
+            (K::RunPaused, r#"{"reason":"stop"}"#, false, vec!["orch run resume r", "orch drive r"]),
+            (
+                K::RunPaused,
+                r#"{"reason":"branch_moved"}"#,
+                true,
+                vec!["orch run repair r --restore", "orch run repair r --adopt"],
+            ),
+            (
+                K::Review,
+                "{}",
+                true,
+                vec!["orch diff r/a", "orch accept r/a", "orch reject r/a --reason TEXT"],
+            ),
+            (K::Assigned, "{}", true, vec!["orch task show r/a"]),
             (K::Finished, r#"{"outcome":"succeeded"}"#, false, vec!["orch status r"]),
             (K::Done, "{}", false, vec![]),
             (

@@ -1,6 +1,7 @@
 //! Runs: complete, as a line of a list, and as the header of a status.
 
 use orch_core::check::{CheckIdentity, FlakyVerdict};
+use orch_core::id::Slug;
 use orch_core::run as core;
 use orch_core::run::{
     BaselineStatus, BranchMovePolicy, DoneWhen, LandingManner, PauseReason, ReviewPolicy, RunOutcome,
@@ -450,25 +451,33 @@ impl RunPauseView {
 
 /// Returns the commands that end a pause.
 fn pause_commands(run: &core::Run, pause: &core::RunPause) -> Vec<String> {
-    let name = &run.name;
+    let has_base = run.ground.as_ref().is_some_and(|git| git.base_branch.is_some());
+    let exists = run.ground.as_ref().is_some_and(|git| git.seen.is_some());
+    let options = run.budget.exhausted_options(run.spent, pause.at - run.created_at);
+    let options: Vec<&str> = options.into_iter().collect();
+    remedy_commands(pause.reason, &run.name, &options, (has_base, exists))
+}
+
+/// Returns the commands that end a pause with this reason; `options` are those that raise the limits that are reached.
+pub(crate) fn remedy_commands(
+    reason: PauseReason,
+    name: &Slug,
+    options: &[&str],
+    (has_base, branch_exists): (bool, bool),
+) -> Vec<String> {
     let resume = format!("orch run resume {name}");
-    match pause.reason {
+    match reason {
         PauseReason::User | PauseReason::OperationFailed | PauseReason::Breaker | PauseReason::Disk => {
             vec![resume]
         }
         PauseReason::Stop => vec![resume, format!("orch drive {name}")],
         PauseReason::Budget => {
-            let options = run.budget.exhausted_options(run.spent, pause.at - run.created_at);
             options.iter().map(|option| format!("orch run edit {name} {option}")).collect()
         }
         PauseReason::Baseline => {
-            let has_base = run.ground.as_ref().is_some_and(|git| git.base_branch.is_some());
             let sync = has_base.then(|| format!("orch run sync {name}"));
             [format!("orch run edit {name} --verify CMD")].into_iter().chain(sync).chain([resume]).collect()
         }
-        PauseReason::BranchMoved => {
-            let exists = run.ground.as_ref().is_some_and(|git| git.seen.is_some());
-            tree_error::repair_commands(name, exists)
-        }
+        PauseReason::BranchMoved => tree_error::repair_commands(name, branch_exists),
     }
 }

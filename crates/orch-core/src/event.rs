@@ -66,6 +66,8 @@ named_enum! {
         Skipped = "skipped",
         /// An attempt was created and its thread was sent.
         Dispatched = "dispatched",
+        /// An attempt was sent to an agent that is a person.
+        Assigned = "assigned",
         /// An attempt's thread was claimed, or its question was answered.
         Running = "running",
         /// An attempt waits for an answer.
@@ -144,6 +146,8 @@ named_enum! {
         Lost = "lost",
         /// An attempt waits for a person's review.
         Review = "review",
+        /// Work was sent to a person.
+        Assigned = "assigned",
         /// The tool could not do its part.
         Fault = "fault",
         /// A run was paused.
@@ -159,7 +163,7 @@ named_enum! {
 
 impl AwaitedEvent {
     /// The events that `orch wait` waits for by default, as far as they need the lead.
-    pub const DEFAULT: [Self; 10] = [
+    pub const DEFAULT: [Self; 11] = [
         Self::Question,
         Self::Review,
         Self::Paused,
@@ -169,6 +173,7 @@ impl AwaitedEvent {
         Self::Lost,
         Self::Silent,
         Self::Fault,
+        Self::Assigned,
         Self::Finished,
     ];
 
@@ -180,6 +185,7 @@ impl AwaitedEvent {
             Self::Reported => &[EventKind::Reported],
             Self::Done => &[EventKind::Done],
             Self::Review => &[EventKind::Review],
+            Self::Assigned => &[EventKind::Assigned],
             // A rejected attempt is a failed one to the lead.
             Self::Failed => &[EventKind::Failed, EventKind::Rejected],
             Self::Lost => &[EventKind::Lost],

@@ -22,6 +22,7 @@ pub mod escape;
 pub mod event;
 pub mod graph;
 pub mod id;
+pub mod known_agents;
 pub mod lease;
 pub mod limit;
 pub mod message;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use orch_core::attempt::{Attempt, AttemptState};
 use orch_core::effect::{Effect, EffectKey, EffectKind};
 use orch_core::id::{AttemptId, Slug, TaskName};
+use orch_core::known_agents::KnownAgents;
 use orch_core::limit;
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{Run, RunStatus};
@@ -62,8 +63,8 @@ pub struct DispatchAllRequest {
     pub to: Vec<Slug>,
     /// The most tasks to dispatch.
     pub limit: u32,
-    /// The agents that cost nothing, for which nothing is set aside under a limit of cost.
-    pub free: BTreeSet<Slug>,
+    /// What is known of agents.
+    pub agents: KnownAgents,
 }
 
 /// The recipient of one task.
@@ -71,16 +72,16 @@ pub struct DispatchAllRequest {
 pub struct DispatchRecipient<'a> {
     /// The agent; the task's own when not given.
     pub to: Option<&'a Slug>,
-    /// The agents that cost nothing, for which nothing is set aside under a limit of cost.
-    pub free: &'a BTreeSet<Slug>,
+    /// What is known of agents.
+    pub agents: &'a KnownAgents,
 }
 
 impl<'a> DispatchRecipient<'a> {
-    /// A recipient, where no agent is known to cost nothing.
+    /// A recipient, where nothing is known of agents.
     #[must_use]
     pub fn agent(to: Option<&'a Slug>) -> Self {
-        static NONE: BTreeSet<Slug> = BTreeSet::new();
-        Self { to, free: &NONE }
+        static NONE: KnownAgents = KnownAgents { free: BTreeSet::new(), humans: BTreeSet::new() };
+        Self { to, agents: &NONE }
     }
 }
 
@@ -129,11 +130,11 @@ fn dispatch_and_prepare(
         |unit| {
             let run = unit.resolve_run(task.run.as_ref())?;
             let task = lookup::find_task_in_run(unit.tx, &run, &task.key)?;
-            let DispatchRecipient { to, free } = recipient;
+            let DispatchRecipient { to, agents } = recipient;
             if let Some(id) = find_interrupted_attempt(unit, &task, to)? {
                 return Ok(RequestDecision::Pending(DispatchIntent::interrupted(id)));
             }
-            let mut factory = AttemptFactory::new(&bases, std::slice::from_ref(&task), free);
+            let mut factory = AttemptFactory::new(&bases, std::slice::from_ref(&task), agents);
             let created = factory.create_attempt(unit, &task, to)?;
             factory.record_usage(unit)?;
             Ok(match DispatchIntent::of(created).into_sent() {
@@ -165,10 +166,10 @@ pub fn dispatch_named(
     who: &Slug,
     tasks: &[TaskSelector],
     to: &[Slug],
-    free: BTreeSet<Slug>,
+    agents: KnownAgents,
 ) -> Result<Response<DispatchAllOutcome>, Error> {
     let limit = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
-    let request = DispatchAllRequest { run: None, to: to.to_vec(), limit, free };
+    let request = DispatchAllRequest { run: None, to: to.to_vec(), limit, agents };
     dispatch_selected(session, receipt, who, &request, tasks)
 }
 
@@ -323,7 +324,7 @@ fn create_attempts(
     let mut intents = if named.is_empty() { find_interrupted_attempts(unit, request)? } else { Vec::new() };
     let mut agents = AgentLoads::new(unit.tx, &request.to)?;
     let tasks = dispatch_candidates(unit.tx, &runs, request, named, unit.now)?;
-    let mut factory = AttemptFactory::new(bases, &tasks, &request.free);
+    let mut factory = AttemptFactory::new(bases, &tasks, &request.agents);
     let (mut full, mut refused) = (BTreeSet::new(), Vec::new());
     for task in &tasks {
         if intents.len() as u64 >= u64::from(request.limit) {

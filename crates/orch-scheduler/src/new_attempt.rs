@@ -1,12 +1,13 @@
 //! Creating attempts: their rows, and either their threads or the effects that prepare their worktrees.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 
 use orch_core::attempt::{Attempt, AttemptText};
 use orch_core::effect::{Effect, PendingEffect};
 use orch_core::event::EventKind;
 use orch_core::id::{AttemptId, AttemptName, RunId, Slug, TaskId};
+use orch_core::known_agents::KnownAgents;
 use orch_core::refusal::{NotReadyReason, Refusal};
 use orch_core::run::reserve::BudgetFacts;
 use orch_core::run::{Budget, ResourceUsage, Run};
@@ -68,8 +69,8 @@ pub(crate) struct AttemptFactory<'a> {
     agents: BTreeMap<Slug, bool>,
     /// How many attempts each run has used.
     usage: BTreeMap<RunId, i64>,
-    /// The agents that cost nothing.
-    free: &'a BTreeSet<Slug>,
+    /// What is known of agents.
+    known: &'a KnownAgents,
     /// What the budget of each run depends on.
     budgets: BTreeMap<RunId, BudgetFacts>,
     /// The tasks at which attempts will be created, in order.
@@ -89,16 +90,22 @@ struct AttemptParts<'a> {
     name: &'a AttemptName,
 }
 
+/// Returns the checks that will judge an attempt at a task.
+fn judging_checks(run: &Run, text: &TaskText) -> AttemptText {
+    let (run_verify, task_verify) = (run.rules.verify.clone(), text.verify.clone());
+    AttemptText { run_verify, task_verify, log_tail: None }
+}
+
 impl<'a> AttemptFactory<'a> {
     /// A factory for attempts with these bases, at some or all of these tasks in order.
-    pub(crate) fn new(bases: &'a AttemptBases, upcoming: &'a [Task], free: &'a BTreeSet<Slug>) -> Self {
+    pub(crate) fn new(bases: &'a AttemptBases, upcoming: &'a [Task], known: &'a KnownAgents) -> Self {
         Self {
             bases,
             next_id: None,
             slots: None,
             agents: BTreeMap::new(),
             usage: BTreeMap::new(),
-            free,
+            known,
             budgets: BTreeMap::new(),
             upcoming,
             texts: BTreeMap::new(),
@@ -124,8 +131,7 @@ impl<'a> AttemptFactory<'a> {
         };
         let agent_seen = self.register_agent(unit, &agent)?;
         let text = self.load_text(unit, task.id)?;
-        let (run_verify, task_verify) = (run.rules.verify.clone(), text.verify.clone());
-        let judged_by = AttemptText { run_verify, task_verify, log_tail: None };
+        let judged_by = judging_checks(&run, &text);
         // Checks run in a worktree.
         let has_checks = base.is_some() && !judged_by.has_no_checks();
         let checks = if has_checks { ChecksStatus::Pending } else { ChecksStatus::None };
@@ -164,6 +170,7 @@ impl<'a> AttemptFactory<'a> {
             None => None,
         };
         unit.apply_transition(task, &after, dispatch_event(&attempt))?;
+        self.announce_to_human(unit, task, &attempt)?;
         let delivery = match (thread, planned) {
             (Some(thread), _) => Delivery::Sent(thread),
             (None, Some((tree, requested))) => {
@@ -175,6 +182,21 @@ impl<'a> AttemptFactory<'a> {
             (None, None) => unreachable!("an attempt without a base was sent"),
         };
         Ok(NewAttempt { task: after, attempt, agent_seen, delivery })
+    }
+
+    /// Records that work was sent to a person, who has to be told.
+    fn announce_to_human(
+        &self,
+        unit: &mut UnitOfWork<'_, '_>,
+        task: &Task,
+        attempt: &Attempt,
+    ) -> Result<(), Error> {
+        if self.known.is_human(&attempt.agent) {
+            let data = vec![("title", task.title.as_str().into())];
+            let agent = Some(attempt.agent.clone());
+            unit.append_event(EventKind::Assigned, attempt.event_subject(), agent, data)?;
+        }
+        Ok(())
     }
 
     /// Checks that the budget allows another attempt.
@@ -192,7 +214,9 @@ impl<'a> AttemptFactory<'a> {
         counted.spent.attempts += self.usage.get(&run.id).copied().unwrap_or(0);
         let facts = match self.budgets.entry(run.id) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(load_budget_facts(unit.tx, run, self.free, unit.now)?),
+            Entry::Vacant(place) => {
+                place.insert(load_budget_facts(unit.tx, run, &self.known.free, unit.now)?)
+            }
         };
         match facts.find_shortage(&counted, task, Some(agent), unit.now) {
             None => facts.reserves.add_live(agent),

@@ -64,9 +64,9 @@ pub struct DefaultSettings {
     pub worktree_root: Option<PathBuf>,
     /// The field that no command uses yet.
     hub: Option<String>,
-    /// The field that no command uses yet.
+    /// The agents that are people, beside `human`.
     #[serde(deserialize_with = "one_or_several")]
-    humans: Vec<String>,
+    pub humans: Vec<String>,
 }
 
 /// Reads a text, or a list of texts.
@@ -92,15 +92,14 @@ impl DefaultSettings {
     }
 
     fn check(&self) -> Result<(), SettingsProblem> {
-        for (name, is_given) in [("hub", self.hub.is_some()), ("humans", !self.humans.is_empty())] {
-            if is_given {
-                return Err(SettingsProblem::UnsupportedDefault(name));
-            }
+        if self.hub.is_some() {
+            return Err(SettingsProblem::UnsupportedDefault("hub"));
         }
         if self.workers.is_some_and(|workers| !(1..=limit::WORKERS_MAX).contains(&workers)) {
             return Err(SettingsProblem::WorkersRange);
         }
-        let lists = [&self.profile, &self.verify, &self.copy, &self.check_env, &self.check_cache];
+        let lists =
+            [&self.profile, &self.verify, &self.copy, &self.check_env, &self.check_cache, &self.humans];
         let texts = lists.into_iter().flatten().chain(&self.setup);
         if texts.into_iter().any(|text| text.trim().is_empty()) {
             return Err(SettingsProblem::EmptyDefault);
@@ -136,7 +135,7 @@ pub enum SettingsProblem {
     #[error("notify.command is empty")]
     NoCommand,
     /// No event has this name.
-    #[error("notify.on has no `{0}`; it has question, reported, done, failed, lost, finished")]
+    #[error("notify.on has no `{0}`; it has {names}", names = AwaitedEvent::ALL.map(AwaitedEvent::name).join(", "))]
     UnknownNotice(String),
     /// The limit is not a duration.
     #[error("notify.limit is not a duration")]
@@ -250,7 +249,7 @@ mod tests {
             "[notify]\ncommand = [\"say\"]\nshell = true",
             "[defaults]\nbranch = \"x\"",
             "[defaults]\nhub = \"origin\"",
-            "[defaults]\nhumans = [\"ada\"]",
+            "[defaults]\nhumans = \"\"",
             "[defaults]\nworkers = 0",
             "[defaults]\nverify = \"\"",
             "[defaults]\nverify = 3",

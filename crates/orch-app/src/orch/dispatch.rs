@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use orch_contract::orch::dispatch::{BulkDispatch, DispatchResponse, DispatchedTask, UndispatchedTask};
 use orch_contract::{AttemptView, ErrorView, ReasonView};
 use orch_core::id::{Slug, TaskName};
+use orch_core::known_agents::KnownAgents;
 use orch_core::refusal::{NotReadyReason, Refusal};
 use orch_inbox::{Error, Response};
 use orch_profile::{BUILT_IN, ProfileReference};
@@ -61,7 +62,7 @@ impl Request for DispatchTask {
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<DispatchResponse> {
         let mut unseen = BTreeMap::new();
-        let free = app.free_agents(self.to.iter())?;
+        let agents = app.known_agents(self.to.iter())?;
         let view = |outcome: &DispatchOutcome| DispatchResponse::One(Box::new(dispatched_view(outcome)));
         let mut reply = app.change(key, view, |session, receipt| {
             let dispatched = dispatch_task(
@@ -69,7 +70,7 @@ impl Request for DispatchTask {
                 receipt,
                 &self.agent,
                 &self.task,
-                DispatchRecipient { to: self.to.as_ref(), free: &free },
+                DispatchRecipient { to: self.to.as_ref(), agents: &agents },
             )?;
             if let Response::Fresh(outcome) = &dispatched {
                 unseen = unseen_agents([outcome]);
@@ -89,9 +90,9 @@ impl Request for DispatchAll {
     type View = DispatchResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<DispatchResponse> {
-        let free = app.free_agents(&self.to)?;
+        let agents = app.known_agents(&self.to)?;
         let request =
-            DispatchAllRequest { run: self.run.clone(), to: self.to.clone(), limit: self.limit, free };
+            DispatchAllRequest { run: self.run.clone(), to: self.to.clone(), limit: self.limit, agents };
         let mut unseen = BTreeMap::new();
         let mut reply = app.change(key, bulk_response, |session, receipt| {
             let dispatched = dispatch_all_ready(session, receipt, &self.agent, &request)?;
@@ -133,11 +134,11 @@ impl Request for DispatchNamed {
     type View = DispatchResponse;
 
     fn perform(&self, app: &mut App<'_>, key: &RequestKey<'_>) -> Answer<DispatchResponse> {
-        let free = app.free_agents(&self.to)?;
+        let agents = app.known_agents(&self.to)?;
         let mut unseen = BTreeMap::new();
         let mut reply = app.change(key, bulk_response, |session, receipt| {
             let dispatched =
-                dispatch_named(session, receipt, &self.agent, &self.tasks, &self.to, free.clone())?;
+                dispatch_named(session, receipt, &self.agent, &self.tasks, &self.to, agents.clone())?;
             if let Response::Fresh(outcome) = &dispatched {
                 unseen = unseen_agents(&outcome.dispatched);
             }
@@ -195,18 +196,16 @@ fn undispatched_view(task: &TaskName, error: &Error) -> UndispatchedTask {
 }
 
 impl App<'_> {
-    /// Returns the agents that cost nothing: the built-in profiles and those of the recipients that say so.
-    fn free_agents<'a>(
-        &mut self,
-        to: impl IntoIterator<Item = &'a Slug>,
-    ) -> Result<BTreeSet<Slug>, AppError> {
+    /// Returns the agents that cost nothing, which are the built-in profiles and those of the recipients that say so,
+    /// and those that are people.
+    fn known_agents<'a>(&mut self, to: impl IntoIterator<Item = &'a Slug>) -> Result<KnownAgents, AppError> {
         let registry = self.profile_registry()?;
         let built_in = BUILT_IN.iter().map(|(name, _)| Slug::from_stored((*name).to_owned()));
         let mut free: BTreeSet<Slug> = built_in.chain(to.into_iter().cloned()).collect();
         free.retain(|name| {
             registry.load_profile(&ProfileReference::Name(name.clone())).is_ok_and(|profile| profile.is_free)
         });
-        Ok(free)
+        Ok(KnownAgents { free, humans: self.named_humans()? })
     }
 }
 

@@ -18,7 +18,8 @@ use crate::respond::CommandOutcome;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "EXAMPLE:\n  orch wait --for question,failed,lost,fault,finished --timeout 10m")]
 pub(super) struct WaitArgs {
-    /// The kinds of events: question reported done failed lost fault paused finished; may be repeated
+    /// The kinds of events: question review paused rate_limited reported done failed lost silent fault assigned
+    /// finished; may be repeated
     ///
     /// By default those that need the lead: questions, pauses by others, failed and lost attempts that nothing will
     /// retry, faults, finished runs, and where no supervisor drives the run, reports that wait for `orch integrate`.

@@ -85,9 +85,45 @@ fn settings_that_others_could_have_written_are_refused() {
 
 #[test]
 fn a_field_that_no_command_uses_is_refused() {
-    for wrong in ["hub = \"origin\"", "humans = [\"ada\"]", "verfy = \"x\"", "check_env = \"a b\""] {
+    for wrong in ["hub = \"origin\"", "verfy = \"x\"", "check_env = \"a b\""] {
         let place = with_settings(&format!("[defaults]\n{wrong}\n"));
         let refused = place.orch(&["run", "init", "A goal"]).fails("invalid_argument");
         assert_eq!(refused["details"]["argument"], "orch.toml", "{wrong}");
     }
+}
+
+/// Work for a person makes an event that wakes the lead, who has to tell them; work for a program does not.
+#[test]
+fn work_that_is_sent_to_a_person_wakes_the_lead() {
+    let place = with_settings("[defaults]\nhumans = [\"ada\"]\n");
+    init_call(&place, &["--name", "r"]);
+    for (key, agent, is_person) in [("a", "ada", true), ("b", "w", false), ("c", "human", true)] {
+        place.add_task(key, &[]);
+        place.orch(&["dispatch", key, "--to", agent]).ok();
+        let waited = place.orch(&["wait", "--timeout", "0s"]).run();
+        assert_eq!(waited.exit, if is_person { 0 } else { 5 }, "{agent}: {waited:?}");
+        if is_person {
+            let news = waited.ok();
+            let event = &news["events"][0];
+            assert_eq!(
+                (&event["kind"], &event["agent"], &event["needs_action"]),
+                (&"assigned".into(), &agent.into(), &true.into())
+            );
+            assert_eq!(
+                event["next"],
+                json!([format!("orch task show r/{key}"), format!("inbox claim --as {agent}")])
+            );
+            place.orch(&["ack", "--through", news["cursor"].as_str().unwrap()]).ok();
+        }
+    }
+    let named = place.orch(&["wait", "--for", "assigned", "--after", "e-0", "--timeout", "0s"]).ok();
+    assert_eq!(named["events"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn people_are_named_as_agents_are() {
+    let place = with_settings("[defaults]\nhumans = [\"not a name\"]\n");
+    init_call(&place, &["--name", "r"]);
+    place.add_task("a", &[]);
+    place.orch(&["dispatch", "a", "--to", "w"]).fails("invalid_argument");
 }

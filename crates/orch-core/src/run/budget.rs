@@ -104,9 +104,17 @@ impl LimitUsage {
     /// Returns the option of `orch run edit` that raises the limit.
     #[must_use]
     pub fn option(self) -> &'static str {
+        self.measure.limit_option(self.scope)
+    }
+}
+
+impl BudgetMeasure {
+    /// Returns the option of `orch run edit` for the limit of this quantity in a scope.
+    #[must_use]
+    pub fn limit_option(self, scope: LimitScope) -> &'static str {
         use BudgetMeasure as M;
         use LimitScope as S;
-        match (self.scope, self.measure) {
+        match (scope, self) {
             (_, M::Attempts) => "--max-all-attempts N",
             (S::Run, M::Wall) => "--max-wall D",
             (S::Run, M::Cost) => "--max-cost USD",

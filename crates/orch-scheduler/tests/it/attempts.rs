@@ -134,7 +134,7 @@ fn dispatching_all_is_by_priority_then_chain_then_age_and_shares_the_work() {
         run: None,
         to: vec![parse_slug("v"), parse_slug("w")],
         limit: 3,
-        free: std::collections::BTreeSet::new(),
+        agents: orch_core::known_agents::KnownAgents::default(),
     };
     let all =
         expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &request).unwrap());
@@ -157,7 +157,7 @@ fn dispatching_all_goes_on_behind_what_it_refuses() {
         run: None,
         to: Vec::new(),
         limit: 1,
-        free: std::collections::BTreeSet::new(),
+        agents: orch_core::known_agents::KnownAgents::default(),
     };
     let all =
         expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &request).unwrap());
@@ -219,7 +219,7 @@ fn dispatching_all_runs_goes_by_one_order_and_round_those_that_are_full() {
         run: None,
         to: vec![parse_slug("w")],
         limit: 3,
-        free: std::collections::BTreeSet::new(),
+        agents: orch_core::known_agents::KnownAgents::default(),
     };
     let all =
         expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &request).unwrap());

@@ -97,9 +97,12 @@ fn a_dispatch_needs_what_is_set_aside() {
     let ready = list_ready_tasks(&mut desk.session, &request).unwrap();
     assert_eq!((ready.tasks.items.len(), ready.tasks.total, ready.refused.len()), (0, 0, 2));
     // What costs nothing needs nothing set aside.
-    let free = BTreeSet::from([parse_slug("shell")]);
+    let agents = orch_core::known_agents::KnownAgents {
+        free: BTreeSet::from([parse_slug("shell")]),
+        ..Default::default()
+    };
     let to = parse_slug("shell");
-    let recipient = DispatchRecipient { to: Some(&to), free: &free };
+    let recipient = DispatchRecipient { to: Some(&to), agents: &agents };
     dispatch::dispatch_task(&mut desk.session, None, &desk.lead, &task_ref("d"), recipient).unwrap();
     desk.recall_task("d").unwrap();
     // What an ended attempt did not use is free again.
@@ -128,7 +131,7 @@ fn without_a_reserve_the_first_attempt_of_a_profile_runs_alone() {
         run: None,
         to: vec![parse_slug("w")],
         limit: 9,
-        free: BTreeSet::new(),
+        agents: orch_core::known_agents::KnownAgents::default(),
     };
     edit_budget(&mut desk, Budget { run: cost_limit(12), ..Budget::default() });
     let all =

@@ -143,7 +143,7 @@ fn dispatching_all_costs_a_constant_and_a_few_statements_per_task() {
             run: None,
             to: vec![parse_slug("w")],
             limit: 100,
-            free: std::collections::BTreeSet::new(),
+            agents: orch_core::known_agents::KnownAgents::default(),
         };
         let before = desk.session.statement_counts();
         let done = dispatch::dispatch_all_ready(&mut desk.session, None, &lead, &request).unwrap();

@@ -57,7 +57,7 @@ fn eight_workers_on_one_queue_do_each_work_once() {
         run: None,
         to: vec![parse_slug("crew")],
         limit: 10_000,
-        free: BTreeSet::new(),
+        agents: orch_core::known_agents::KnownAgents::default(),
     };
     let sent = expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &all).unwrap());
     assert_eq!(sent.dispatched.len(), WORKS);
@@ -97,7 +97,7 @@ fn two_leads_dispatch_each_task_once() {
                     run: None,
                     to: vec![parse_slug("w")],
                     limit: 8,
-                    free: BTreeSet::new(),
+                    agents: orch_core::known_agents::KnownAgents::default(),
                 };
                 let sent = expect_fresh(
                     dispatch::dispatch_all_ready(&mut place.open_session(), None, &parse_slug(name), &all)

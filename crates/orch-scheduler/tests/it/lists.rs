@@ -91,7 +91,7 @@ fn the_critical_path_begins_at_the_longest_chain_however_much_is_under_way() {
         run: None,
         to: vec![parse_slug("crew")],
         limit: 100,
-        free: std::collections::BTreeSet::new(),
+        agents: orch_core::known_agents::KnownAgents::default(),
     };
     assert_eq!(
         expect_fresh(dispatch::dispatch_all_ready(&mut desk.session, None, &desk.lead, &all).unwrap())

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use orch_core::effect::{EffectKey, EffectKind};
 use orch_core::id::{AttemptId, EffectId, RunId, Slug, TaskId};
+use orch_core::known_agents::KnownAgents;
 use orch_core::operation_failure;
 use orch_core::refusal::{Refusal, TreeRefusal};
 use orch_core::run::{DoneWhen, RunStatus};
@@ -223,10 +224,10 @@ impl BackgroundWork {
     }
 
     /// Starts making a worktree for a task, which is then sent to an agent; returns whether it was started.
-    pub(super) fn start_dispatch(&mut self, task: &Task, to: Slug, free: BTreeSet<Slug>) -> bool {
+    pub(super) fn start_dispatch(&mut self, task: &Task, to: Slug, agents: KnownAgents) -> bool {
         let selector = selector_of(task);
         self.start_operation(BackgroundOperation::Dispatch(task.id), move |session, who| {
-            let to = DispatchRecipient { to: Some(&to), free: &free };
+            let to = DispatchRecipient { to: Some(&to), agents: &agents };
             dispatch::dispatch_supervised(session, who, &selector, to)
         })
     }

@@ -90,9 +90,9 @@ impl<'a> RunDispatch<'a> {
         let mut changed = false;
         let mut over_budget = None;
         let run = &self.run.run;
-        let free = self.pool.free_profiles().clone();
+        let agents = self.pool.known_agents().clone();
         let mut facts = self.run.budget.clone();
-        facts.reserves.free.clone_from(&free);
+        facts.reserves.free.clone_from(&agents.free);
         // Worktrees that are being made have their slots already.
         let mut slots_left = self.pool.workers.saturating_sub(background.dispatch_count() + usage.total());
         for task in &self.run.ready {
@@ -112,11 +112,11 @@ impl<'a> RunDispatch<'a> {
                 continue;
             }
             if run.ground.is_some() {
-                if !background.start_dispatch(task, to.clone(), free.clone()) {
+                if !background.start_dispatch(task, to.clone(), agents.clone()) {
                     continue;
                 }
             } else if !ours || task.agent.is_some() {
-                dispatch_one(session, who, task, DispatchRecipient { to: Some(&to), free: &free })?;
+                dispatch_one(session, who, task, DispatchRecipient { to: Some(&to), agents: &agents })?;
                 changed = true;
             } else {
                 *batch.entry(to.clone()).or_default() += 1;
@@ -134,7 +134,7 @@ impl<'a> RunDispatch<'a> {
         // Tasks without a named agent are dispatched in one transaction per profile.
         for (to, count) in batch {
             let run = Some(run.name.clone());
-            let all = DispatchAllRequest { run, to: vec![to], limit: count, free: free.clone() };
+            let all = DispatchAllRequest { run, to: vec![to], limit: count, agents: agents.clone() };
             dispatch::dispatch_all_ready(session, None, who, &all)?;
             changed = true;
         }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use orch_core::id::{Slug, ThreadId};
+use orch_core::known_agents::KnownAgents;
 use orch_core::run::{Budget, RunStatus};
 use orch_core::task::TaskState;
 use orch_core::time::TimeSpan;
@@ -48,8 +49,8 @@ pub struct WorkerPool {
     without_profile: BTreeSet<Slug>,
     /// The profile that got the last task that names no agent.
     last_chosen: Option<Slug>,
-    /// Profiles that cost nothing, or whose cost is left out of account.
-    free: BTreeSet<Slug>,
+    /// Profiles that cost nothing, or whose cost is left out of account, and agents that are people.
+    known: KnownAgents,
     /// Whether profiles whose cost is not known are used under a limit of cost, and left out of account.
     pub allows_unmetered: bool,
 }
@@ -115,14 +116,19 @@ impl WorkerPool {
             children: Vec::new(),
             without_profile: BTreeSet::new(),
             last_chosen: None,
-            free: BTreeSet::new(),
+            known: KnownAgents::default(),
             allows_unmetered: false,
         }
     }
 
-    /// Returns the profiles for which nothing is set aside under a limit of cost.
-    pub(super) fn free_profiles(&self) -> &BTreeSet<Slug> {
-        &self.free
+    /// Names the agents that are people.
+    pub fn name_humans(&mut self, humans: BTreeSet<Slug>) {
+        self.known.humans = humans;
+    }
+
+    /// Returns the profiles for which nothing is set aside under a limit of cost, and the agents that are people.
+    pub(super) fn known_agents(&self) -> &KnownAgents {
+        &self.known
     }
 
     /// Notes which profiles cost nothing, and returns those under which the run's limits of cost cannot hold.
@@ -136,7 +142,7 @@ impl WorkerPool {
             };
             let holds = profile.holds_cost_limit(budget.fixed_reserve().is_some());
             if profile.is_free || (self.allows_unmetered && !holds) {
-                self.free.insert(seat.profile);
+                self.known.free.insert(seat.profile);
             } else if budget.limits_cost() && !holds {
                 unmetered.push(seat.profile);
             }
@@ -157,7 +163,7 @@ impl WorkerPool {
             return None;
         };
         if profile.is_free || (self.allows_unmetered && !profile.holds_cost_limit(true)) {
-            self.free.insert(name.clone());
+            self.known.free.insert(name.clone());
         }
         Some(ProfileSlots { profile: name.clone(), reference: name.to_string(), limit: self.workers })
     }

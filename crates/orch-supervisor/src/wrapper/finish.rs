@@ -31,7 +31,7 @@ use orch_process::worker::WorkerExit;
 use orch_profile::brief::QuestionWithAnswer;
 use orch_profile::{ClientEnd, FailureCause, ProcessExit, Profile, ResetTime};
 
-/// Signals by which somebody else ends a program; by all others it has failed itself.
+/// Signals by which another process ends a program; by all others it has failed itself.
 const OUTSIDE_SIGNALS: [i32; 4] = [1, 2, 9, 15];
 
 /// What follows from the exit of a worker.

@@ -390,7 +390,7 @@ impl ProductDriver<'_> {
             run: run.map(|run| parse_slug(RUNS[run])),
             to: to.iter().map(|name| parse_slug(name)).collect(),
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
-            free: std::collections::BTreeSet::new(),
+            agents: orch_core::known_agents::KnownAgents::default(),
         };
         let tell = |all: &dispatch::DispatchAllOutcome| {
             let sent: Vec<String> = all.dispatched.iter().map(dispatched_text).collect();

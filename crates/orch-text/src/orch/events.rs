@@ -65,6 +65,7 @@ fn event_tone(kind: EventKind) -> TextTone {
     match kind {
         EventKind::Question
         | EventKind::Review
+        | EventKind::Assigned
         | EventKind::Blocked
         | EventKind::RunPaused
         | EventKind::BranchAdvanced

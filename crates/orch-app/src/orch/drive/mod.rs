@@ -146,6 +146,7 @@ impl DriveRequest {
         pool.labels = self.labels.iter().cloned().collect();
         pool.ends_silent = self.end_silent;
         pool.allows_unmetered = self.allow_unmetered;
+        pool.name_humans(app.named_humans()?);
         Ok(pool)
     }
 }
