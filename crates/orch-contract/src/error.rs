@@ -466,6 +466,7 @@ fn argument_details(argument: &str, problem: ArgumentProblem) -> Value {
         ArgumentProblem::BeyondMessages { newest } => {
             json!({"argument": argument, "newest": newest.to_string()})
         }
+        ArgumentProblem::NotSuggested { id } => json!({"argument": argument, "message": id.to_string()}),
         ArgumentProblem::TooMany { max } => json!({"argument": argument, "entries_max": max}),
         ArgumentProblem::Empty
         | ArgumentProblem::Nul

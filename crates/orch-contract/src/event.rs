@@ -146,6 +146,10 @@ fn requested_action(event: &core::Event, data: &Map<String, Value>) -> (bool, Ve
             let judge = ["orch diff", "orch accept"].map(|command| of_task(command, "")).concat();
             (true, [judge, of_task("orch reject", " --reason TEXT")].concat())
         }
+        EventKind::Suggested => {
+            let message = text("message").map(|message| format!("orch task add --from {message}"));
+            (false, message.into_iter().collect())
+        }
         EventKind::Assigned => {
             let agent = event.agent.iter().map(|agent| format!("inbox claim --as {agent}"));
             (true, of_task("orch task show", "").into_iter().chain(agent).collect())

@@ -70,6 +70,8 @@ named_enum! {
         Assigned = "assigned",
         /// An attempt's thread was claimed, or its question was answered.
         Running = "running",
+        /// A worker proposed a task.
+        Suggested = "suggested",
         /// An attempt waits for an answer.
         Blocked = "blocked",
         /// An attempt's thread was released and is queued again.

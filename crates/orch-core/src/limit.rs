@@ -156,5 +156,8 @@ pub const MERGE_CHECK_JOBS_DEFAULT: usize = 2;
 /// The maximum number of checks of merges that run at once.
 pub const MERGE_CHECK_JOBS_MAX: usize = 64;
 
+/// How many tasks an attempt may suggest.
+pub const SUGGESTIONS_MAX: u32 = 20;
+
 /// The most workers that a drive may be asked for.
 pub const WORKERS_MAX: usize = 1_000;

@@ -167,6 +167,12 @@ pub enum ArgumentProblem {
         /// The limit.
         max: usize,
     },
+    /// It names a message that suggests no task.
+    #[error("names no suggestion: {id} is none")]
+    NotSuggested {
+        /// The message.
+        id: MessageId,
+    },
     /// It was fixed when the run was created.
     #[error("is fixed when the run is created")]
     Fixed,

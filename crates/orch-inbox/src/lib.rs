@@ -25,6 +25,7 @@ mod report_flush;
 pub mod send;
 pub mod session;
 pub mod show;
+pub mod suggest;
 mod thread_write;
 pub mod token;
 pub mod wait;

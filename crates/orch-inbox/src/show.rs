@@ -60,6 +60,7 @@ pub fn list_answered_questions(
             MessageKind::Work
             | MessageKind::Note
             | MessageKind::Progress
+            | MessageKind::Suggestion
             | MessageKind::Result
             | MessageKind::Failure
             | MessageKind::Cancel

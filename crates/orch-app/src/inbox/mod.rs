@@ -16,6 +16,7 @@ pub mod reply;
 pub mod run;
 pub mod send;
 pub mod show;
+pub mod suggest;
 mod view;
 pub mod wait;
 
@@ -34,4 +35,5 @@ pub use renew::RenewLease;
 pub use reply::ReplyToQuestion;
 pub use send::{OutgoingMessage, SendMessage};
 pub use show::ShowThread;
+pub use suggest::SuggestTask;
 pub use wait::WaitForMessages;

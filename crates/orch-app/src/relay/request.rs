@@ -38,6 +38,15 @@ pub enum RelayRequest {
         /// Answers with the whole message.
         full: bool,
     },
+    /// `inbox suggest`.
+    Suggest {
+        /// The title of the task.
+        title: String,
+        /// Its instructions.
+        spec: Option<String>,
+        /// The keys of the tasks that it waits for.
+        after: Vec<String>,
+    },
     /// `inbox ask`.
     Ask {
         /// The question.
@@ -128,6 +137,7 @@ impl RelayRequest {
         match self {
             Self::Show { .. } => "inbox show",
             Self::Progress { .. } => "inbox progress",
+            Self::Suggest { .. } => "inbox suggest",
             Self::Ask { .. } => "inbox ask",
             Self::Wait { .. } => "inbox wait",
             Self::Ack { .. } => "inbox ack",
@@ -146,6 +156,7 @@ impl RelayRequest {
     pub(super) fn needs_token(&self) -> bool {
         match self {
             Self::Progress { .. }
+            | Self::Suggest { .. }
             | Self::Ask { .. }
             | Self::Renew { .. }
             | Self::Done { .. }

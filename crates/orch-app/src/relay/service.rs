@@ -22,7 +22,7 @@ use crate::environment::VariableSource;
 use crate::error::{AppError, RetryAdvice};
 use crate::inbox::{
     AcknowledgeMessages, AskQuestion, ReleaseThread, RenewLease, ReportDone, ReportFailure, ReportProgress,
-    ShowThread, WaitForMessages,
+    ShowThread, SuggestTask, WaitForMessages,
 };
 use crate::orch::diff::{ANSWER_BYTES_MAX, DiffAttempt};
 use crate::orch::request::show::ShowRequest;
@@ -177,6 +177,12 @@ impl RelayCall<'_> {
             }
             RelayRequest::Progress { text, percent, full } => {
                 self.reply(&ReportProgress { thread, token, text, percent, full })
+            }
+            RelayRequest::Suggest { title, spec, after } => {
+                let keys = after.iter().map(|key| orch_core::id::Slug::new(key));
+                let after =
+                    keys.collect::<Result<_, _>>().map_err(|_| invalid_request("a key is not a name"))?;
+                self.reply(&SuggestTask { thread, token, title, spec, after })
             }
             RelayRequest::Ask { question, options, default, default_after_ms, wait_ms, empty_ok } => self
                 .reply(&AskQuestion {

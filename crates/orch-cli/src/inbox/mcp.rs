@@ -9,7 +9,7 @@ use crate::respond::CommandOutcome;
 ///
 /// The tools are claim, progress, ask, wait, done, fail, release and show. The server remembers what it claimed.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "EXAMPLE:\n  claude mcp add inbox -- inbox mcp --as w1")]
+#[command(after_help = "EXAMPLES:\n  inbox mcp --as w1\n  claude mcp add inbox -- inbox mcp --as w1")]
 pub(super) struct WorkerServerArgs {}
 
 #[cfg(feature = "servers")]

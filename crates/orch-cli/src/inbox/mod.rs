@@ -18,6 +18,7 @@ mod reply;
 mod run;
 mod send;
 mod show;
+mod suggest;
 mod value_parsers;
 mod wait;
 
@@ -69,6 +70,7 @@ enum InboxCommand {
     Renew(renew::RenewArgs),
     Progress(progress::ProgressArgs),
     Ask(ask::AskArgs),
+    Suggest(suggest::SuggestArgs),
     Reply(reply::ReplyArgs),
     Wait(wait::InboxWaitArgs),
     Mcp(mcp::WorkerServerArgs),
@@ -122,6 +124,7 @@ impl CliProgram for InboxCli {
             InboxCommand::Renew(args) => renew::run(args, context),
             InboxCommand::Progress(args) => progress::run(args, context),
             InboxCommand::Ask(args) => ask::run(args, context),
+            InboxCommand::Suggest(args) => suggest::run(args, context),
             InboxCommand::Reply(args) => reply::run(args, context),
             InboxCommand::Wait(args) => wait::run(args, context),
             InboxCommand::Mcp(args) => mcp::run(args, context),

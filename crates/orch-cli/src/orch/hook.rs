@@ -28,7 +28,7 @@ const WAKE_STATUS: u8 = 2;
 /// client expects, or nothing: outside a store, for a session that neither leads a run nor holds work, after any
 /// error, and with ORCH_HOOKS=off.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "EXAMPLE:\n  echo '{\"session_id\":\"s1\"}' | orch hook stop --client claude")]
+#[command(after_help = "EXAMPLE:\n  orch hook stop --client claude <<< '{\"session_id\": \"s1\"}'")]
 pub(super) struct HookArgs {
     /// What happened in the session
     #[arg(value_name = "EVENT", value_enum)]

@@ -10,9 +10,7 @@ use crate::respond::CommandOutcome;
 /// The tools are status, why, show, plan_add, dispatch, answer, integrate, review, log, wait and steer.
 /// They find the store as this command does, from the folder that the client starts it in.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "EXAMPLES:\n  claude mcp add orch -- orch mcp\n  codex mcp add orch -- orch mcp --allow land,accept"
-)]
+#[command(after_help = "EXAMPLES:\n  orch mcp --allow land,accept\n  claude mcp add orch -- orch mcp")]
 pub(super) struct LeadServerArgs {
     /// What the client may also do: land (bring a run's branch onto yours), accept (accept attempts by hand)
     #[arg(long, value_name = "ACTION", value_delimiter = ',', value_enum)]

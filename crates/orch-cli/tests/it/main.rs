@@ -48,6 +48,7 @@ mod scheduling;
 mod store_backups;
 mod store_places;
 mod store_trust;
+mod suggestions;
 mod supervised;
 mod texts;
 mod trees;

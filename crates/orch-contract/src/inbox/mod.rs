@@ -127,6 +127,14 @@ pub struct ProgressResponse {
     pub messages: Vec<MessageView>,
 }
 
+/// The response of `suggest`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SuggestResponse {
+    /// The suggestion; its payload has `title`, `spec` and `after`.
+    pub message: MessageView,
+}
+
 /// The response of `ask`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

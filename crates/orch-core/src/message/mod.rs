@@ -14,6 +14,8 @@ named_enum! {
         Note = "note",
         /// The progress of the work.
         Progress = "progress",
+        /// A task that the worker proposes.
+        Suggestion = "suggestion",
         /// A question that blocks the work.
         Question = "question",
         /// The answer to the open question.

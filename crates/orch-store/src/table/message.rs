@@ -32,6 +32,7 @@ statements! {
     const OF_THREAD = select!("WHERE thread_id = $1 AND id > $2 ORDER BY id LIMIT $3");
     const LAST_OF_THREAD = select!("WHERE thread_id = $1 ORDER BY id DESC LIMIT $2");
     const LAST_OF_KIND = select!("WHERE thread_id = $1 AND kind = $2 ORDER BY id DESC LIMIT 1");
+    const COUNT_OF_KIND = "SELECT count(*) FROM message INDEXED BY message_thread WHERE thread_id = $1 AND kind = $2";
     const TO_AGENT = select!("WHERE to_agent = $1 AND id > $2 ORDER BY id LIMIT $3");
     const TO_AGENT_OF_KIND = select!("WHERE to_agent = $1 AND id > $2 AND kind = $4 ORDER BY id LIMIT $3");
     // An agent may be a shared queue with many messages: a thread has fewer.
@@ -170,6 +171,11 @@ pub fn list_matching(tx: &mut Transaction<'_>, search: &MessageFilter<'_>) -> Re
             tx.query_all(TO_AGENT_IN_THREAD_OF_KIND, &values, message_from_row)
         }
     }
+}
+
+/// Counts the messages of a kind in a thread.
+pub fn count_of_kind(tx: &mut Transaction<'_>, thread: ThreadId, kind: MessageKind) -> Result<i64, Fault> {
+    tx.query_number(COUNT_OF_KIND, &[thread.0.into(), kind.name().into()])
 }
 
 /// Counts the messages to an agent after one.

@@ -77,6 +77,8 @@ fn searches(store: &mut Store) {
         [5, 6],
         "oldest first"
     );
+    let count = |store: &mut Store, kind| read_store(store, |tx| message::count_of_kind(tx, first, kind));
+    assert_eq!((count(store, MessageKind::Progress), count(store, MessageKind::Suggestion)), (1, 0));
     let progress = read_store(store, |tx| message::last_of_kind(tx, first, MessageKind::Progress));
     assert_eq!(progress.unwrap().content.body, "half");
 

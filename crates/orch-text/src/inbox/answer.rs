@@ -2,7 +2,8 @@
 
 use orch_contract::inbox::{
     AskResponse, ClaimResponse, CloseResponse, InboxAgentsResponse, MessageAckResponse, MessageWaitResponse,
-    ProgressResponse, RenewResponse, ReplyResponse, SendResponse, ThreadResponse, WorkerRunResponse,
+    ProgressResponse, RenewResponse, ReplyResponse, SendResponse, SuggestResponse, ThreadResponse,
+    WorkerRunResponse,
 };
 use orch_contract::{MessageOrSummary, MessageView};
 
@@ -66,6 +67,13 @@ impl HumanReadable for ProgressResponse {
     }
 }
 
+impl HumanReadable for SuggestResponse {
+    fn render_human(&self, paper: &mut TextPage) {
+        let message = &self.message;
+        paper.write_line(format!("Suggested to {} as {}; the work continues.", message.to, message.id));
+    }
+}
+
 impl HumanReadable for AskResponse {
     fn render_human(&self, paper: &mut TextPage) {
         match &self.answer {
@@ -90,7 +98,7 @@ impl HumanReadable for AskResponse {
 impl HumanReadable for ReplyResponse {
     fn render_human(&self, paper: &mut TextPage) {
         paper.write_line(format!(
-            "Answered {} as {}; the work goes on.",
+            "Answered {} as {}; the work continues.",
             self.message.to(),
             self.message.id()
         ));

@@ -42,7 +42,7 @@ fn write_message(paper: &mut TextPage, message: &MessageView) {
 fn message_tone(kind: MessageKind) -> TextTone {
     match kind {
         MessageKind::Work | MessageKind::Note | MessageKind::Answer => TextTone::Plain,
-        MessageKind::Progress => TextTone::Busy,
+        MessageKind::Progress | MessageKind::Suggestion => TextTone::Busy,
         MessageKind::Question => TextTone::Attention,
         MessageKind::Result => TextTone::Good,
         MessageKind::Failure => TextTone::Bad,

@@ -66,6 +66,7 @@ fn event_tone(kind: EventKind) -> TextTone {
         EventKind::Question
         | EventKind::Review
         | EventKind::Assigned
+        | EventKind::Suggested
         | EventKind::Blocked
         | EventKind::RunPaused
         | EventKind::BranchAdvanced

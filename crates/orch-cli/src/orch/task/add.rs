@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use orch_app::naming::{keys_of_one_run, parse_task};
 use orch_app::orch::task::add::AddTask;
 use orch_app::orch::task::plan::PlanManner;
-use orch_app::values::{parse_max_attempts, parse_priority, parse_review, parse_slug};
+use orch_app::values::{parse_max_attempts, parse_message_id, parse_priority, parse_review, parse_slug};
 use orch_app::{AppError, TaskSelector};
-use orch_core::id::Slug;
+use orch_core::id::{MessageId, Slug};
 use orch_core::limit;
 use orch_core::run::ReviewPolicy;
 use orch_core::task::{NewTask, TaskText};
@@ -21,8 +21,11 @@ use crate::respond::CommandOutcome;
 #[command(after_help = EXAMPLE)]
 pub(super) struct TaskAddArgs {
     /// The title, one line; `-` reads stdin
-    #[arg(required_unless_present = "file", allow_hyphen_values = true)]
+    #[arg(required_unless_present_any = ["file", "suggestion"], allow_hyphen_values = true)]
     title: Option<String>,
+    /// Take the task that this message suggests; options given here replace its fields
+    #[arg(long = "from", id = "suggestion", value_name = "MESSAGE", value_parser = parse_message_id)]
+    suggestion: Option<MessageId>,
     /// The task's key in its run [default: t1, t2, …]
     #[arg(long, value_name = "KEY", value_parser = parse_slug)]
     key: Option<Slug>,
@@ -69,7 +72,7 @@ pub(super) struct TaskAddArgs {
 #[derive(Debug, clap::Args)]
 struct PlanOptions {
     /// Add the tasks of a plan file, all or nothing; `-` reads JSON lines from stdin
-    #[arg(short, long, value_name = "PLAN", conflicts_with_all = ["title", "key", "spec", "spec_file", "priority", "after",
+    #[arg(short, long, value_name = "PLAN", conflicts_with_all = ["title", "suggestion", "key", "spec", "spec_file", "priority", "after",
         "accept", "verify", "labels", "agent", "max_attempts", "allow_empty", "review"])]
     file: Option<PathBuf>,
     /// Validate the plan, print the result and change nothing
@@ -92,6 +95,7 @@ EXAMPLES:
   Parse the new format as `docs/format.md` says.
   EOF
   orch task add --file plan.jsonl --dry-run
+  orch task add --from m-12 --priority 1
 
 A plan is JSON lines, one JSON document or TOML. In JSON lines the first line may be the run:
   {\"run\": {\"title\": \"Ship\", \"max_active\": 4}}
@@ -111,9 +115,23 @@ pub(super) fn run(args: TaskAddArgs, context: &mut CommandRuntime<'_>) -> Result
         return context.answer(&request, &args.manner.repeatable);
     }
     let agent = context.app().calling_lead()?;
-    let (run, after) = keys_of_one_run(context.app().resolve_run()?, &args.after, "--after")?;
+    let mut args = args;
+    let mut run = context.app().resolve_run()?;
+    let mut suggested_spec = None;
+    if let Some(message) = args.suggestion {
+        let suggested = context.app().find_suggestion(message)?;
+        run = run.or(suggested.run);
+        args.title.get_or_insert(suggested.title);
+        suggested_spec = suggested.spec;
+        if args.after.is_empty() {
+            args.after = suggested.after.into_iter().map(|key| TaskSelector { run: None, key }).collect();
+        }
+    }
+    let (run, after) = keys_of_one_run(run, &args.after, "--after")?;
     let title = context.text_source().read_title("TITLE", args.title.as_deref())?;
-    let spec = context.text_source().read_text("--spec", args.spec.as_deref(), args.spec_file.as_deref())?;
+    let given_spec =
+        context.text_source().read_text("--spec", args.spec.as_deref(), args.spec_file.as_deref())?;
+    let spec = given_spec.or(suggested_spec);
     let task = NewTask {
         key: args.key,
         title,
