@@ -3,7 +3,7 @@
 //! What a file held before is kept in the user's settings until the setup is removed, so that removing restores it
 //! byte for byte if nothing else has changed it; else only what is ours is taken out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use orch_contract::orch::setup::{SetupFileView, SetupResponse};
@@ -61,6 +61,9 @@ struct KeptOriginal {
     content: Option<String>,
     /// The digest of what was written.
     written: String,
+    /// The clients that read it and are set up.
+    #[serde(default)]
+    clients: BTreeSet<String>,
 }
 
 /// A file before and after the action.
@@ -104,7 +107,7 @@ impl App<'_> {
         let with_hooks = request.with_hooks || request.action == SetupAction::Remove;
         let mut changes = Vec::new();
         for file in list_files(request.client, place, with_hooks) {
-            changes.push(plan_change(file, request.action, &record)?);
+            changes.push(plan_change(file, request, &record)?);
         }
         let repository = match request.scope {
             SetupScope::Project => find_repository(&folder),
@@ -134,7 +137,7 @@ impl App<'_> {
                 return Err(unconfirmed(request, &tracked));
             }
             for change in &changes {
-                apply_change(change, request.action, &mut record)?;
+                apply_change(change, request, &mut record)?;
             }
             save_record(&record_path, &record)?;
         }
@@ -150,6 +153,33 @@ impl App<'_> {
         };
         let (client, scope) = (request.client.name().to_owned(), request.scope.name().to_owned());
         Ok(SetupResponse { client, scope, installed, files, notes })
+    }
+
+    /// Removes what was set up for clients in the repository around the working folder, or only lists it.
+    ///
+    /// # Errors
+    /// A file cannot be read, edited or written.
+    pub(crate) fn remove_project_setups(&mut self, dry_run: bool) -> Result<Vec<PathBuf>, AppError> {
+        let Some(settings) = self.user_folder()? else { return Ok(Vec::new()) };
+        let (scope, folder) = (SetupScope::Project, self.setup_folder(SetupScope::Project)?);
+        let mut removed = Vec::new();
+        for client in SetupClient::ALL {
+            let record = read_record(&settings.join(RECORD));
+            let files = list_files(client, ClientPlace { scope, folder: &folder }, true);
+            let is_ours = |file: &ClientFile| {
+                let kept = record.get(&file.path.display().to_string());
+                kept.is_some_and(|kept| kept.clients.contains(client.name()))
+            };
+            let ours: Vec<PathBuf> = files.into_iter().filter(is_ours).map(|file| file.path).collect();
+            if !ours.is_empty() && !dry_run {
+                let request = SetupRequest { client, scope, with_hooks: true, action: SetupAction::Remove };
+                self.set_up_client(&request, |_| true)?;
+            }
+            removed.extend(ours);
+        }
+        removed.sort();
+        removed.dedup();
+        Ok(removed)
     }
 
     fn setup_folder(&self, scope: SetupScope) -> Result<PathBuf, AppError> {
@@ -177,12 +207,12 @@ fn find_repository(folder: &Path) -> Option<Repository> {
 /// Reads a file and determines its content after the action.
 fn plan_change(
     file: ClientFile,
-    action: SetupAction,
+    request: &SetupRequest,
     record: &BTreeMap<String, KeptOriginal>,
 ) -> Result<FileChange, AppError> {
     let before = read_text(&file.path)?;
     let kept = record.get(&file.path.display().to_string());
-    if action != SetupAction::Remove {
+    if request.action != SetupAction::Remove {
         let after =
             file.edit.install(before.as_deref()).map_err(|problem| edit_error(&file.path, problem))?;
         return Ok(FileChange { file, before, after: Some(after), is_restored: false });
@@ -190,6 +220,10 @@ fn plan_change(
     let Some(text) = &before else {
         return Ok(FileChange { file, before: None, after: None, is_restored: false });
     };
+    // Another client that is set up reads it too.
+    if kept.is_some_and(|kept| kept.clients.iter().any(|client| client != request.client.name())) {
+        return Ok(FileChange { file, after: before.clone(), before, is_restored: false });
+    }
     if let Some(kept) = kept.filter(|kept| kept.written == digest_file(text.as_bytes())) {
         let after = kept.content.clone();
         return Ok(FileChange { file, before, after, is_restored: kept.content.is_some() });
@@ -209,7 +243,7 @@ fn plan_change(
 /// Writes a file, and records or forgets what it was before.
 fn apply_change(
     change: &FileChange,
-    action: SetupAction,
+    request: &SetupRequest,
     record: &mut BTreeMap<String, KeptOriginal>,
 ) -> Result<(), AppError> {
     let path = &change.file.path;
@@ -223,26 +257,34 @@ fn apply_change(
             AppError::new(ErrorCode::NotPermitted, format!("{} cannot be written: {error}.", path.display()))
         })?;
     }
-    match (action, &change.after) {
+    let client = request.client.name().to_owned();
+    match (request.action, &change.after) {
+        // What another installation wrote is not ours to restore; removing takes out only the marked parts.
+        (SetupAction::Install, Some(_)) if change.action() == "keep" && !record.contains_key(&name) => {}
         (SetupAction::Install, Some(after)) => {
             let written = digest_file(after.as_bytes());
-            // Removing restores the content before the first installation.
-            match record.get_mut(&name) {
-                Some(kept) if change.action() == "keep" => kept.written = written,
-                Some(kept)
-                    if change.before.as_ref().map(|text| digest_file(text.as_bytes()))
-                        == Some(kept.written.clone()) =>
-                {
-                    kept.written = written;
-                }
-                _ if change.action() == "keep" => {}
-                _ => {
-                    let content = change.before.clone();
-                    record.insert(name, KeptOriginal { content, written });
+            let before = change.before.as_ref().map(|text| digest_file(text.as_bytes()));
+            let content = change.before.clone();
+            let kept = record.entry(name).or_insert_with(|| KeptOriginal {
+                content: content.clone(),
+                written: written.clone(),
+                clients: BTreeSet::new(),
+            });
+            // Removing restores the content before the first installation, or what others have made of it since.
+            if before.as_ref() != Some(&kept.written) && change.action() != "keep" {
+                kept.content = content;
+            }
+            kept.written = written;
+            kept.clients.insert(client);
+        }
+        _ => {
+            if let Some(kept) = record.get_mut(&name) {
+                kept.clients.remove(&client);
+                if kept.clients.is_empty() {
+                    record.remove(&name);
                 }
             }
         }
-        _ => drop(record.remove(&name)),
     }
     remove_empty_folders(change);
     Ok(())

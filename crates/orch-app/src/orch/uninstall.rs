@@ -49,11 +49,15 @@ impl Request for UninstallStore {
         for run in &runs {
             self.plan_run(app, run, &mut planned)?;
         }
+        let setups = app.remove_project_setups(true)?;
         let session = app.session()?;
         let store = session.store_folder().to_owned();
         let orphaned = orphaned_references(session)?;
         for reference in &orphaned.references {
             self.plan_reference(reference, &mut planned)?;
+        }
+        for path in &setups {
+            planned.removes.push(removed_resource("setup", None, path.display().to_string()));
         }
         let contents = store_contents(&store);
         for path in &contents {
@@ -67,6 +71,7 @@ impl Request for UninstallStore {
         }
         clean_attic(session, None, &self.agent, None)?;
         orphaned.delete()?;
+        app.remove_project_setups(false)?;
         app.close_session();
         for path in &contents {
             delete_with_contents(path).map_err(|source| {

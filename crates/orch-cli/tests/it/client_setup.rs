@@ -266,3 +266,33 @@ fn hooks_say_nothing_where_there_is_nothing_to_say_and_never_fail() {
         }
     }
 }
+
+/// Two clients that read one file keep it until both are removed, and an uninstalled repository has none of it.
+#[test]
+fn a_shared_file_stays_until_its_last_client_is_removed() {
+    let place = TestEnvironment::with_repository();
+    let home = place.sibling_path("home");
+    std::fs::create_dir_all(&home).unwrap();
+    let before = files_below(place.repository_path());
+    let of =
+        |client: &str, more: &[&str]| setup(&place, &home, &[&[client, "--scope", "project"], more].concat());
+    of("codex", &[]).ok();
+    of("opencode", &[]).ok();
+    of("codex", &["--remove"]).ok();
+    assert_eq!(of("opencode", &["--check"]).run().exit, 0);
+    assert!(!place.repository_path().join(".codex/config.toml").exists());
+    of("opencode", &["--remove"]).ok();
+    assert_eq!(files_below(place.repository_path()), before);
+
+    of("codex", &[]).ok();
+    place.orch(&["init"]).ok();
+    let environment = |call: CliInvocation| {
+        call.env("HOME", home.to_str().unwrap())
+            .env("XDG_CONFIG_HOME", home.join("settings").to_str().unwrap())
+    };
+    let planned = environment(place.orch(&["uninstall", "--dry-run"])).ok();
+    let setups = planned["removes"].as_array().unwrap().iter().filter(|one| one["what"] == "setup").count();
+    assert_eq!(setups, 4, "{planned}");
+    environment(place.orch(&["uninstall"])).ok();
+    assert_eq!(files_below(place.repository_path()), before);
+}

@@ -75,7 +75,7 @@ fn a_worker_can_read_every_text() {
     assert!(shown.contains("asks: Which?"), "{shown}");
     assert_eq!(
         place.inbox(&["reply", "th-1", "This.", "--as", "lead"]).text(),
-        "Answered ana as m-5; the work goes on.\n"
+        "Answered ana as m-5; the work continues.\n"
     );
     assert_eq!(held(&["ask", "th-1", "Which?"]), "lead answers:\n  This.\n");
     assert!(held(&["release", "th-1"]).starts_with("th-1  queued"));

@@ -29,6 +29,9 @@ pub enum SetupScope {
 }
 
 impl SetupClient {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Claude, Self::Codex, Self::Gemini, Self::Opencode];
+
     /// Returns the client's name.
     #[must_use]
     pub fn name(self) -> &'static str {
