@@ -267,7 +267,7 @@ fn hooks_say_nothing_where_there_is_nothing_to_say_and_never_fail() {
     }
 }
 
-/// Two clients that read one file keep it until both are removed, and an uninstalled repository has none of it.
+/// Two clients that read one file keep it until both are removed, and uninstalling removes them too.
 #[test]
 fn a_shared_file_stays_until_its_last_client_is_removed() {
     let place = TestEnvironment::with_repository();
