@@ -159,7 +159,7 @@ impl PlanOutcome {
 }
 
 /// Adds and changes the tasks of a plan.
-fn apply_plan(
+pub(crate) fn apply_plan(
     unit: &mut UnitOfWork<'_, '_>,
     run: Option<&Slug>,
     plan: &TaskPlan,

@@ -16,6 +16,7 @@ use crate::fresh_read::read_fresh;
 use crate::operation::Operation;
 use crate::perform::complete_effect;
 use crate::perform::effect_lease::request_effect;
+use crate::plan::{PlanOutcome, TaskPlan, apply_plan};
 use crate::run_branch::{is_branch_back, notice_branch_moves};
 use crate::run_cancel::cancel_run;
 use crate::tool_fault::set_run_offered;
@@ -90,30 +91,9 @@ pub fn create_run(
     request: &NewRun,
 ) -> Result<Response<CreatedRun>, Error> {
     let is_new = session.is_new_request(receipt)?;
-    let git_base = match &request.place {
-        Some(place) if is_new => GitBase::resolve_location(session, place)?,
-        Some(_) | None => None,
-    };
-    if let Some(git_base) = git_base.as_ref().filter(|_| !request.rules.copy.is_empty()) {
-        git_base.require_main_tree()?;
-    }
+    let git_base = find_base(session, request, is_new)?;
     let dirty = git_base.as_ref().map_or(0, |git_base| git_base.dirty);
-    let default = if git_base.is_some() { DoneWhen::Integrated } else { DoneWhen::Reported };
-    let done_when = request.done_when.unwrap_or(default);
-    if is_new && git_base.is_none() && done_when != DoneWhen::Reported {
-        return Err(TreeRefusal::BaseNotFound { revision: None }.into());
-    }
-    let shares_folder = is_new && git_base.is_none();
-    if shares_folder && !request.rules.verify.is_empty() {
-        return Err(TreeRefusal::ChecksWithoutWorktree.into());
-    }
-    let wanted = ResolvedRun {
-        request,
-        policy: Policy { done_when, ..request.policy.clone() },
-        git_base: git_base.as_ref(),
-        folder: shares_folder.then(|| find_shared_folder(session, &request.folder).display().to_string()),
-        is_new,
-    };
+    let wanted = ResolvedRun::new(session, request, git_base.as_ref(), is_new)?;
     loop {
         let name = match is_new {
             true => find_free_name(session, request, git_base.as_ref())?,
@@ -145,6 +125,37 @@ pub fn create_run(
     }
 }
 
+/// Checks that a run could be created with a plan, and returns what the plan would add; nothing is changed.
+///
+/// # Errors
+/// Those of [`create_run`] and of adding the plan.
+pub fn preview_run(
+    session: &mut Session,
+    who: &Slug,
+    request: &NewRun,
+    plan: &TaskPlan,
+) -> Result<Response<PlanOutcome>, Error> {
+    let git_base = find_base(session, request, true)?;
+    let wanted = ResolvedRun::new(session, request, git_base.as_ref(), true)?;
+    let name = find_free_name(session, request, git_base.as_ref())?;
+    Operation::by_lead(None, who).run_or_preview(session, true, |unit| {
+        wanted.insert_run(unit, &name)?;
+        apply_plan(unit, Some(&name), plan)
+    })
+}
+
+/// Finds the commit that a run begins from, in a repository that can have its worktrees.
+fn find_base(session: &mut Session, request: &NewRun, is_new: bool) -> Result<Option<GitBase>, Error> {
+    let git_base = match &request.place {
+        Some(place) if is_new => GitBase::resolve_location(session, place)?,
+        Some(_) | None => None,
+    };
+    if let Some(git_base) = git_base.as_ref().filter(|_| !request.rules.copy.is_empty()) {
+        git_base.require_main_tree()?;
+    }
+    Ok(git_base)
+}
+
 /// A request for a new run, with everything that was looked up for it.
 struct ResolvedRun<'a> {
     request: &'a NewRun,
@@ -156,7 +167,32 @@ struct ResolvedRun<'a> {
     is_new: bool,
 }
 
-impl ResolvedRun<'_> {
+impl<'a> ResolvedRun<'a> {
+    /// Checks what needs no transaction.
+    fn new(
+        session: &mut Session,
+        request: &'a NewRun,
+        git_base: Option<&'a GitBase>,
+        is_new: bool,
+    ) -> Result<Self, Error> {
+        let default = if git_base.is_some() { DoneWhen::Integrated } else { DoneWhen::Reported };
+        let done_when = request.done_when.unwrap_or(default);
+        if is_new && git_base.is_none() && done_when != DoneWhen::Reported {
+            return Err(TreeRefusal::BaseNotFound { revision: None }.into());
+        }
+        let shares_folder = is_new && git_base.is_none();
+        if shares_folder && !request.rules.verify.is_empty() {
+            return Err(TreeRefusal::ChecksWithoutWorktree.into());
+        }
+        Ok(Self {
+            request,
+            policy: Policy { done_when, ..request.policy.clone() },
+            git_base,
+            folder: shares_folder.then(|| find_shared_folder(session, &request.folder).display().to_string()),
+            is_new,
+        })
+    }
+
     fn insert_run(&self, unit: &mut UnitOfWork<'_, '_>, name: &Slug) -> Result<RunId, Error> {
         let Self { request, policy, git_base, folder, is_new } = self;
         if !is_new {

@@ -1,25 +1,31 @@
 //! `orch drive --check`: the prerequisites of a supervisor.
 
-use orch_contract::orch::doctor::{DoctorResponse, FindingView};
+use orch_contract::orch::doctor::{DoctorResponse, FindingLevelView, FindingView};
 use orch_core::shell;
 use orch_query::doctor::{FindingSeverity, diagnose_store};
 use orch_supervisor::supervisor::preflight::{self, PreflightFinding};
 
 use super::DriveSetup;
+use super::plan::CheckedPlan;
 use crate::app::App;
 use crate::error::AppError;
 use crate::orch::doctor::{doctor_response, level_view, store_finding};
 
 impl DriveSetup {
-    /// Checks the store and every prerequisite of the workers.
+    /// Checks the store and every prerequisite of the workers; what is known of the plan is among the findings.
     ///
     /// # Errors
     /// The run is unknown.
-    pub fn check(&self, app: &mut App<'_>) -> Result<DoctorResponse, AppError> {
+    pub fn check(&self, app: &mut App<'_>, plan: Option<&CheckedPlan>) -> Result<DoctorResponse, AppError> {
         let session = app.session()?;
         let mut findings: Vec<FindingView> = diagnose_store(session)?.iter().map(store_finding).collect();
         let checked = preflight::run_preflight(session, self.request.run.as_ref(), &self.pool)?;
         findings.extend(checked.into_iter().map(preflight_finding));
+        findings.extend(plan.map(|plan| FindingView {
+            check: "plan".to_owned(),
+            level: FindingLevelView::Ok,
+            message: plan.message.clone(),
+        }));
         Ok(doctor_response(session, findings))
     }
 

@@ -12,17 +12,61 @@ use orch_core::run::{AttemptRules, DoneWhen, Policy, RunEdit};
 use orch_core::shell;
 use orch_inbox::{Error, Response};
 use orch_scheduler::plan::{TaskPlan, add_plan};
-use orch_scheduler::run::{NewRun, create_run, show_run};
+use orch_scheduler::run::{NewRun, create_run, preview_run, show_run};
 use orch_store::page::PageRequest;
 use orch_upkeep::rm::{RemovalExtent, remove_run};
 use orch_workspace::run_location::{BRANCH_PREFIX, RunLocation};
 
-use crate::app::App;
+use crate::app::{App, working_folder};
 use crate::error::AppError;
 use crate::orch::task::plan::{left_warning, plan_error, plan_response, read_error};
 use orch_plan::PlanFile;
 
+/// A plan that was checked and not added.
+#[derive(Clone, Debug)]
+pub struct CheckedPlan {
+    /// Its run, where that exists.
+    pub run: Option<Slug>,
+    /// What a drive would do with it, a sentence.
+    pub message: String,
+}
+
 impl App<'_> {
+    /// Checks the plan of a drive and changes nothing.
+    ///
+    /// # Errors
+    /// There is no store, or the plan cannot be read or would be refused.
+    pub fn check_plan(
+        &mut self,
+        path: &Path,
+        stdin: &mut dyn Read,
+        named: Option<Slug>,
+        agent: &Slug,
+    ) -> Result<CheckedPlan, AppError> {
+        let text = orch_plan::read_plan(path, stdin).map_err(|error| read_error(&error))?;
+        let PlanFile { plan, run_name, base, specs_outside } =
+            text.parse(true, true).map_err(|error| plan_error(&error))?;
+        self.warn_about_specs(&specs_outside);
+        self.require_outside_attempts(path)?;
+        let title = plan.run.title.clone().unwrap_or_else(|| default_title(path));
+        let name = named.or(run_name).unwrap_or_else(|| Slug::from_title(&title));
+        let page = PageRequest { limit: 1, after: None };
+        let count = plan.tasks.len();
+        if show_run(self.session()?, Some(&name), &page).is_err() {
+            let message = format!("The drive would create the run {name} with {count} tasks.");
+            let folder = working_folder()?;
+            let mut new = new_run(&plan, name, title, base, folder);
+            self.apply_run_defaults(&mut new)?;
+            let tasks = TaskPlan { run: RunEdit::default(), ..plan };
+            preview_run(self.session()?, agent, &new, &tasks)?;
+            return Ok(CheckedPlan { run: None, message });
+        }
+        let tasks = TaskPlan { update: true, dry_run: true, ..plan };
+        add_plan(self.session()?, None, agent, Some(&name), &tasks)?;
+        let message = format!("The drive would update the run {name} by a plan of {count} tasks.");
+        Ok(CheckedPlan { run: Some(name), message })
+    }
+
     /// Creates the run of a plan, in the repository around `folder` where there is one, or updates the existing run.
     ///
     /// Returns the run's name.

@@ -88,7 +88,12 @@ pub(super) fn run(args: DriveArgs, context: &mut CommandRuntime<'_>) -> Result<C
     let agent = context.app().calling_lead()?;
     let names_run = args.named.is_some() || args.plan.is_some() || context.app().is_run_option_given();
     let mut run = context.app().resolve_run_or(args.named.as_ref())?;
-    if let Some(path) = &args.plan {
+    let mut plan = None;
+    if let Some(path) = args.plan.as_ref().filter(|_| args.check) {
+        let checked = context.app().check_plan(path, &mut std::io::stdin().lock(), run, &agent)?;
+        run = checked.run.clone();
+        plan = Some(checked);
+    } else if let Some(path) = &args.plan {
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let stdin = &mut std::io::stdin().lock();
         run = Some(context.app().create_or_update_run(path, stdin, folder, run, &agent)?);
@@ -102,7 +107,7 @@ pub(super) fn run(args: DriveArgs, context: &mut CommandRuntime<'_>) -> Result<C
     };
     let mut drive = context.app().set_up_drive(request)?;
     if checks {
-        let checked = drive.check(context.app())?;
+        let checked = drive.check(context.app(), plan.as_ref())?;
         let is_bad = checked.verdict == FindingLevelView::Error;
         let status = if is_bad { ErrorCode::CheckFailed.exit_status() } else { 0 };
         let reply = orch_app::Reply::new(DriveLine::Checked(checked));

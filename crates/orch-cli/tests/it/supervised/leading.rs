@@ -239,3 +239,26 @@ fn looking_first_writes_nothing() {
         }
     }
 }
+
+/// A plan is checked without a trace: neither a run nor a change of one.
+#[test]
+fn a_plan_that_is_only_checked_changes_nothing() {
+    let place = TestEnvironment::with_repository();
+    place.orch(&["init"]).ok();
+    let plan = |run: &str, more: &str| {
+        let text = format!("{{\"run\":{{\"title\":\"{run}\"}}}}\n{{\"key\":\"a\",\"title\":\"A\"{more}}}\n");
+        place.write_file("plan.jsonl", text).display().to_string()
+    };
+    let check = |path: &str| place.orch(&["drive", "--plan", path, "--check", "--profile", "shell"]);
+    let path = plan("new", "");
+    let checked = check(&path).ok();
+    assert!(checked.to_string().contains("would create the run new with 1 tasks"), "{checked}");
+    assert_eq!(place.orch(&["run", "list"]).ok()["total"], 0);
+    check(&plan("new", ", \"after\": [\"nowhere\"]")).fails("task_not_found");
+    assert_eq!(place.orch(&["run", "list"]).ok()["total"], 0);
+
+    place.orch(&["run", "init", "Old", "--name", "old"]).ok();
+    let checked = check(&plan("old", "")).ok();
+    assert!(checked.to_string().contains("would update the run old"), "{checked}");
+    assert_eq!(place.orch(&["task", "list", "--run", "old"]).ok()["total"], 0);
+}
