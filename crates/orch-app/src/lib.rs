@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod client_session;
+pub mod completion;
 mod defaults;
 pub mod environment;
 pub mod error;

@@ -9,6 +9,7 @@ use orch_core::id::Slug;
 use orch_core::shell;
 use serde_json::Value;
 
+use crate::completion;
 use crate::context::CommandRuntime;
 use crate::interrupts;
 use crate::program::CliProgram;
@@ -33,6 +34,9 @@ pub fn run_by_file_name() -> ExitCode {
 #[must_use]
 pub fn run_to_exit_code<P: CliProgram>() -> ExitCode {
     if let Some(code) = orch_app::serve_check_guard() {
+        return code;
+    }
+    if let Some(code) = completion::answer_shell::<P>() {
         return code;
     }
     interrupts::exit_on_interrupt();

@@ -5,6 +5,7 @@
 //! Start with [`entry`], which every command passes through, then any file under [`inbox`] or [`orch`].
 
 pub mod arguments;
+mod completion;
 pub mod context;
 pub mod entry;
 pub mod inbox;

@@ -8,6 +8,7 @@ use orch_contract::schema::SchemaResponse;
 use orch_contract::{ErrorCode, ErrorView};
 use serde_json::{Map, Value};
 
+use crate::completion;
 use crate::respond::CommandOutcome;
 use orch_app::{AppError, Reply};
 
@@ -41,6 +42,8 @@ pub fn schema_response(
 }
 
 /// Print a completion script for a shell
+///
+/// The script asks the program, which completes runs, tasks, agents, profiles and branches too.
 #[derive(Args, Debug)]
 #[command(
     after_help = "EXAMPLES:\n  orch completions bash > ~/.local/share/bash-completion/completions/orch\n  inbox completions bash > ~/.local/share/bash-completion/completions/inbox"
@@ -52,11 +55,9 @@ pub struct CompletionsArgs {
 
 /// Returns the completion script.
 #[must_use]
-pub fn completion_script(args: &CompletionsArgs, mut parser: Command) -> CommandOutcome {
-    let name = parser.get_name().to_owned();
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut parser, name, &mut script);
-    CommandOutcome::Document(String::from_utf8_lossy(&script).into_owned())
+pub fn completion_script(args: &CompletionsArgs, program: &str) -> CommandOutcome {
+    let script = completion::registration_script(&args.shell.to_string(), program);
+    CommandOutcome::Document(script.unwrap_or_default())
 }
 
 /// Write manual pages into a folder

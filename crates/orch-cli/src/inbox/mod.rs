@@ -139,7 +139,7 @@ impl CliProgram for InboxCli {
                     .into())
             }
             InboxCommand::Completions(args) => {
-                Ok(self_description::completion_script(&args, Self::full_parser()))
+                Ok(self_description::completion_script(&args, Self::IDENTITY.program))
             }
             InboxCommand::Man(args) => self_description::write_manual(&args, Self::quick_parser()),
             InboxCommand::Run(args) => run::run(args, context),

@@ -225,7 +225,7 @@ impl CliProgram for OrchCli {
                     .into())
             }
             OrchCommand::Completions(args) => {
-                Ok(self_description::completion_script(&args, Self::full_parser()))
+                Ok(self_description::completion_script(&args, Self::IDENTITY.program))
             }
             OrchCommand::Man(args) => self_description::write_manual(&args, Self::quick_parser()),
         }

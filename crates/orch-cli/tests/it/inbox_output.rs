@@ -112,7 +112,7 @@ fn documents_are_printed_as_they_are_unless_json_is_asked_for() {
         (vec![], "Send work to agents"),
         (vec!["--version"], "inbox "),
         (vec!["claim", "--help"], "Claim the most urgent work of a queue"),
-        (vec!["completions", "bash"], "_inbox()"),
+        (vec!["completions", "bash"], "\n_clap_complete_inbox() {"),
     ] {
         let printed = place.inbox(&arguments).run();
         assert_eq!(printed.exit, 0, "{printed:?}");

@@ -10,6 +10,7 @@ mod test_environment;
 mod changed_minds;
 mod client_setup;
 mod command_lines;
+mod completions;
 mod current_run;
 mod default_settings;
 mod first_run;

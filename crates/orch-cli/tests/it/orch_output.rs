@@ -122,7 +122,7 @@ fn documents_are_printed_as_they_are() {
         ("--help", "Plan a goal"),
         ("--version", "orch "),
         ("prime", "A lead plans with orch"),
-        ("completions bash", "_orch()"),
+        ("completions bash", "\n_clap_complete_orch() {"),
         ("task add --help", "Add a task to a run"),
     ] {
         let printed = place.orch(&words.split(' ').collect::<Vec<_>>()).run();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::fixture::WorktreeFixture;
+use crate::test_environment::TestEnvironment;
 
 #[test]
 fn all_that_ended_go_and_the_live_stay() {
@@ -66,4 +67,38 @@ fn the_trees_of_a_finished_run_go_too() {
     let left: Vec<_> = std::fs::read_dir(orchard.worktree_root()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
     orchard.check_sound();
+}
+
+/// A process that was killed while it created a worktree may leave git to finish it after the attempt has ended and its
+/// worktree was removed. Reconciliation removes it too, once its contents are saved.
+#[test]
+fn a_worktree_that_comes_back_after_its_removal_is_removed_again() {
+    for is_touched in [false, true] {
+        let place = TestEnvironment::with_tree_run(&[]);
+        place.orch(&["dispatch", "a", "--to", "w"]).ok();
+        place.orch(&["recall", "a"]).ok();
+        place.orch(&["worktree", "prune"]).ok();
+        let shown = place.orch(&["worktree", "show", "a@1"]).ok()["worktree"].clone();
+        assert_eq!((&shown["state"], &shown["found"]), (&"removed".into(), &"nothing".into()), "{shown}");
+        let path = shown["path"].as_str().unwrap();
+        let (branch, base) = (shown["branch"].as_str().unwrap(), shown["base_commit"].as_str().unwrap());
+        let lock = ["worktree", "add", "--quiet", "--lock", "--reason", "orch: r/a@1"];
+        place.run_git([&lock[..], &["-B", branch, path, base]].concat());
+        if is_touched {
+            std::fs::write(std::path::Path::new(path).join("precious"), "precious").unwrap();
+        }
+        let healed = place.orch(&["reconcile"]).ok();
+        assert_eq!(
+            (&healed["orphans"], healed["finished"].as_array().unwrap().len()),
+            (&json!([]), 1),
+            "{healed}"
+        );
+        let shown = place.orch(&["worktree", "show", "a@1"]).ok()["worktree"].clone();
+        assert_eq!((&shown["state"], &shown["found"]), (&"removed".into(), &"nothing".into()), "{shown}");
+        if is_touched {
+            let salvage = shown["salvage"].as_str().unwrap();
+            assert_eq!(place.run_git(["show", &format!("{salvage}:precious")]), "precious");
+        }
+        place.check_sound();
+    }
 }
