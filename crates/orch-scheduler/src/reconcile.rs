@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use orch_core::effect::{EffectKind, PendingEffect};
-use orch_core::id::{AttemptName, RunId, Slug, TaskName};
+use orch_core::effect::{ClearingMode, Effect, EffectKind, PendingEffect};
+use orch_core::id::{AttemptId, AttemptName, RunId, Slug, TaskName};
 use orch_core::run::Run;
 use orch_core::task::TaskState;
+use orch_core::worktree::{Worktree, WorktreeState};
 use orch_store::Transaction;
-use orch_store::table::{attempt, effect, run as run_table};
+use orch_store::table::{attempt, effect, run as run_table, worktree};
 use serde_json::{Value, json};
 
-use crate::operation::Operation;
+use crate::operation::{Operation, tool_transaction};
 use crate::perform::{PendingChoice, effect_lease, perform_outstanding};
 use crate::run_branch::notice_branch_moves;
 pub use crate::unit_of_work::TaskTransition;
@@ -196,7 +197,7 @@ fn sweep_and_find_orphans(
         Ok(scan) => {
             outcome.swept = scan.swept;
             outcome.orphans = scan.orphans;
-            Ok(())
+            if sweep { remove_returned(session, &scan.returned, outcome) } else { Ok(()) }
         }
         Err(error @ Error::Store(_)) => Err(error),
         // A repository that was moved or deleted must not prevent the rest.
@@ -205,6 +206,36 @@ fn sweep_and_find_orphans(
             Ok(())
         }
     }
+}
+
+/// Removes the worktrees of ended attempts that a killed process created after they had been removed, as ended
+/// attempts' worktrees are removed: after their contents were saved.
+fn remove_returned(
+    session: &mut Session,
+    attempts: &[AttemptId],
+    outcome: &mut ReconcileOutcome,
+) -> Result<(), Error> {
+    for id in attempts {
+        let run = tool_transaction(session, |unit| {
+            let Some(tree) = worktree::load(unit.tx, *id)? else { return Ok(None) };
+            let attempt = attempt::load(unit.tx, *id)?;
+            if tree.state != WorktreeState::Removed
+                || attempt.is_none_or(|attempt| attempt.ended_at.is_none())
+            {
+                return Ok(None);
+            }
+            let back = Worktree { state: WorktreeState::Present, updated_at: unit.now, ..tree };
+            worktree::save(unit.tx, &back)?;
+            let clear = Effect::ClearWorktree { attempt: *id, mode: ClearingMode::Remove };
+            effect::insert(unit.tx, back.run, &clear, unit.now)?;
+            Ok(Some(back.run))
+        })?;
+        let Some(run) = run else { continue };
+        for done in perform_outstanding(session, Some(run), PendingChoice::All)? {
+            outcome.finished.push(completed_effect(session, &done.effect, done.run, done.outcome)?);
+        }
+    }
+    Ok(())
 }
 
 /// The transitions of a reconciliation whose effects are pending.

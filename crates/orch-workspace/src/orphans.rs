@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
+use orch_core::id::AttemptId;
 use orch_core::limit;
 use orch_core::run::{Run, RunGit};
 use orch_core::worktree::{WorktreeState, spares_wanted};
@@ -60,6 +61,8 @@ pub struct OrphanScan {
     pub swept: Vec<PathBuf>,
     /// The orphans.
     pub orphans: Vec<Orphan>,
+    /// Ended attempts whose worktrees were removed and exist again: a killed process had begun to create them.
+    pub returned: Vec<AttemptId>,
 }
 
 /// Where orch's names are searched in one repository.
@@ -106,11 +109,32 @@ pub fn scan_for_orphans(
             entries.retain(|entry| !swept.contains(&entry.path));
             scan.swept.extend(swept);
         }
+        scan.returned.extend(find_returned(&known, &mut entries));
         let orphans = KnownResources::new(&scope, known).collect_orphans(&repository, &entries, only)?;
         scan.orphans.extend(orphans);
     }
     scan.orphans.truncate(limit::ORPHANS_SHOWN);
     Ok(scan)
+}
+
+/// Takes the worktrees of removed attempts out of the entries, where they carry the lock of their creation.
+fn find_returned(known: &[AttemptLocation], entries: &mut Vec<RegisteredWorktree>) -> Vec<AttemptId> {
+    let mut returned = Vec::new();
+    for location in known.iter().filter(|one| one.state == WorktreeState::Removed && !one.is_used) {
+        let path = canonicalize_existing(Path::new(&location.path));
+        let is_own = |entry: &RegisteredWorktree| {
+            let branch = entry.head.as_ref().and_then(|head| head.branch.as_ref());
+            entry.path == path
+                && entry.purpose().is_some()
+                && branch.is_some_and(|branch| branch.branch_name() == Some(location.branch.as_str()))
+        };
+        let count = entries.len();
+        entries.retain(|entry| !is_own(entry));
+        if entries.len() < count {
+            returned.push(location.attempt);
+        }
+    }
+    returned
 }
 
 /// The folder and the branch prefix to search: the run's own, or those that runs like it share.
@@ -136,7 +160,7 @@ impl<'s> KnownResources<'s> {
     fn new(scope: &'s RepositoryScope, locations: Vec<AttemptLocation>) -> Self {
         let (mut paths, mut branches, mut leaves) = (HashSet::new(), HashSet::new(), HashSet::new());
         for location in locations {
-            if !matches!(location.state, WorktreeState::Removed | WorktreeState::Attic) {
+            if location.state != WorktreeState::Removed {
                 let path = PathBuf::from(location.path);
                 paths.insert(canonicalize_existing(&path));
             }

@@ -52,7 +52,7 @@ statements! {
         WHERE a.ended_at IS NULL ORDER BY w.slot";
     const AT = select!("WHERE path = $1 AND state != 'removed' ORDER BY attempt_id LIMIT 1");
     const PLACES = "SELECT w.path, w.branch, w.state, r.name || '/' || t.key || '.' || a.number,
-        CASE WHEN a.ended_at IS NULL OR th.holder IS NOT NULL THEN 1 ELSE 0 END FROM run r
+        CASE WHEN a.ended_at IS NULL OR th.holder IS NOT NULL THEN 1 ELSE 0 END, a.id FROM run r
         JOIN worktree w INDEXED BY worktree_run ON w.run_id = r.id JOIN attempt a ON a.id = w.attempt_id
         JOIN task t ON t.id = a.task_id LEFT JOIN thread th ON th.id = a.thread_id WHERE r.repository = $1 ORDER BY w.attempt_id";
     const DEPENDENCIES =
@@ -209,6 +209,8 @@ pub struct AttemptLocation {
     pub leaf: String,
     /// Whether the attempt is live, or its thread claimed.
     pub is_used: bool,
+    /// The attempt.
+    pub attempt: AttemptId,
 }
 
 /// Lists the locations of all attempts in a repository, oldest first.
@@ -220,6 +222,7 @@ pub fn list_locations(tx: &mut Transaction<'_>, repository: &str) -> Result<Vec<
             state: name_column(row, 2, "worktree", WorktreeState::parse)?,
             leaf: row.text(3)?,
             is_used: row.int(4)? != 0,
+            attempt: AttemptId(row.int(5)?),
         })
     })
 }

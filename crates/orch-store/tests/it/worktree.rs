@@ -173,7 +173,14 @@ fn attempt_locations(store: &mut Store) {
     let (path, branch) = (format!("/r.orch/{}", id.0), format!("orch/r/a.{}", id.0));
     assert_eq!(
         found,
-        [worktree::AttemptLocation { path, branch, state, leaf: "g/a.1".to_owned(), is_used: true }]
+        [worktree::AttemptLocation {
+            path,
+            branch,
+            state,
+            leaf: "g/a.1".to_owned(),
+            is_used: true,
+            attempt: id
+        }]
     );
     let grounds = read_store(store, run_table::list_with_git);
     assert_eq!(grounds.iter().map(|run| run.id).collect::<Vec<_>>(), [run]);
