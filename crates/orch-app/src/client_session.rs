@@ -6,21 +6,26 @@
 
 use std::path::PathBuf;
 
+use orch_contract::ErrorCode;
 use orch_core::id::{EventId, Slug, ThreadId};
-use orch_process::private_file::{read_small_file, write_private_file};
+use orch_process::create_private_folder;
+use orch_process::private_file::{lock_file, read_small_file, remove_file, write_private_file};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
-use crate::environment::VariableSource;
+use crate::environment::{SESSION, VariableSource};
 use crate::error::AppError;
 
 /// The variables that name the session of a client, ours first; the others are set by the clients themselves.
 const SESSION_VARIABLES: [&str; 5] =
-    ["INBOX_SESSION", "CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "CODEX_SESSION_ID", "GEMINI_SESSION_ID"];
+    [SESSION, "CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "CODEX_SESSION_ID", "GEMINI_SESSION_ID"];
 
 /// The folder of the sessions beside a store.
 const FOLDER: &str = "sessions";
+
+/// The lock of all of them.
+const LOCK: &str = "lock";
 
 /// The largest record that is read, in bytes.
 const BYTES_MAX: u64 = 256 * 1024;
@@ -92,33 +97,38 @@ impl App<'_> {
         Ok(serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
-    /// Changes the record of a session.
+    /// Changes the record of a session; two hooks of a session may run at once, so that one waits for the other.
     ///
     /// # Errors
     /// There is no store, or the record cannot be written.
-    pub fn change_session_record(
+    pub fn change_session_record<T>(
         &mut self,
         session: &str,
-        change: impl FnOnce(&mut SessionRecord),
-    ) -> Result<(), AppError> {
+        change: impl FnOnce(&mut SessionRecord) -> T,
+    ) -> Result<T, AppError> {
+        let path = self.session_path(session)?;
+        let unwritable = |error: std::io::Error| {
+            let message = format!("{} cannot be written: {error}.", path.display());
+            AppError::new(ErrorCode::NotPermitted, message)
+        };
+        let folder = path.parent().unwrap_or(&path);
+        create_private_folder(folder).map_err(unwritable)?;
+        let _lock = lock_file(&folder.join(LOCK)).map_err(unwritable)?;
         let before = self.session_record(session)?;
         let mut record = before.clone();
-        change(&mut record);
+        let outcome = change(&mut record);
         let claims = record.claims.len().saturating_sub(ENTRIES_MAX);
         record.claims.drain(..claims);
         let leads = record.leads.len().saturating_sub(ENTRIES_MAX);
         record.leads.drain(..leads);
-        if record == before {
-            return Ok(());
+        if record.claims.is_empty() && record.leads.is_empty() {
+            remove_file(&path).map_err(unwritable)?;
+        } else if record != before {
+            // A record consists of texts and numbers, which always have a JSON form.
+            let bytes = serde_json::to_vec(&record).unwrap_or_default();
+            write_private_file(&path, &bytes).map_err(unwritable)?;
         }
-        let path = self.session_path(session)?;
-        // A record consists of texts and numbers, which always have a JSON form.
-        let bytes = serde_json::to_vec(&record).unwrap_or_default();
-        let written = path.parent().map_or(Ok(()), orch_process::create_private_folder);
-        written.and_then(|()| write_private_file(&path, &bytes)).map_err(|error| {
-            let message = format!("{} cannot be written: {error}.", path.display());
-            AppError::new(orch_contract::ErrorCode::NotPermitted, message)
-        })
+        Ok(outcome)
     }
 
     /// Remembers a claim for later commands of the same session, where the environment names one.

@@ -22,6 +22,11 @@ pub const LEASE: &str = "INBOX_LEASE";
 /// The folder through which a supervised worker reaches the store.
 pub const RELAY: &str = "INBOX_RELAY";
 
+/// Switches the hooks of agents' clients off with `off`.
+pub const HOOKS: &str = "ORCH_HOOKS";
+/// The session of an agent's client, where the client sets no variable of its own.
+pub const SESSION: &str = "INBOX_SESSION";
+
 /// Looks variables up.
 pub trait VariableSource {
     /// Returns the raw value of a variable.

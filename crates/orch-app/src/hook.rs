@@ -16,13 +16,12 @@ use orch_contract::EventView;
 
 use crate::app::App;
 use crate::client_session::{SessionRecord, session_of_environment};
+use crate::environment::HOOKS;
 use crate::error::AppError;
 use crate::inbox::ShowThread;
+use crate::orch::events::ListEvents;
 use crate::orch::wait::WaitForEvents;
 use crate::request::Paging;
-
-/// The variable that switches hooks off with `off`.
-pub const HOOKS: &str = "ORCH_HOOKS";
 
 /// The most bytes that a hook says of news.
 pub const NEWS_BYTES_MAX: usize = 500;
@@ -89,16 +88,14 @@ impl App<'_> {
         match event {
             HookEvent::SessionStart => self.greet_session(&record),
             HookEvent::Stop => self.hold_stop(&session, &record),
-            HookEvent::Wake => self.wait_for_news(&session, record),
+            HookEvent::Wake => self.wait_for_news(&session),
         }
     }
 
     fn greet_session(&mut self, record: &SessionRecord) -> Result<HookAnswer, AppError> {
         let text = self.open_claim(record)?.map(|thread| held_work_text(&thread)).unwrap_or_default();
-        let brief_of = record.leads.iter().rev().filter_map(|name| Slug::new(name).ok());
-        let mut brief_of: Vec<Slug> = brief_of.collect();
-        brief_of.retain(|run| self.is_run_unfinished(run));
-        Ok(HookAnswer { brief_of: brief_of.into_iter().next(), text })
+        let brief_of = self.unfinished_leads(record).into_iter().next();
+        Ok(HookAnswer { brief_of, text })
     }
 
     fn hold_stop(&mut self, session: &str, record: &SessionRecord) -> Result<HookAnswer, AppError> {
@@ -111,29 +108,63 @@ impl App<'_> {
             })?;
             return Ok(HookAnswer { brief_of: None, text: held_work_text(&thread) });
         }
-        let text = self.untold_news(session, record, TimeSpan(0))?.unwrap_or_default();
+        let text = self.untold_news(session, record)?.unwrap_or_default();
         Ok(HookAnswer { brief_of: None, text })
     }
 
     /// Waits for news of the session's runs until there are some, all have ended, or the session has ended.
-    fn wait_for_news(&mut self, session: &str, record: SessionRecord) -> Result<HookAnswer, AppError> {
+    fn wait_for_news(&mut self, session: &str) -> Result<HookAnswer, AppError> {
         let own = std::process::id();
         let client = std::os::unix::process::parent_id();
         self.change_session_record(session, |record| record.waiter = Some(own))?;
-        let mut record = SessionRecord { waiter: Some(own), ..record };
-        // A later stop of the session has a hook of its own.
-        while record.waiter == Some(own) && std::os::unix::process::parent_id() == client {
-            let leads = record.leads.iter().filter_map(|name| Slug::new(name).ok());
-            let leads: Vec<Slug> = leads.collect();
-            if let Some(text) = self.untold_news(session, &record, WAKE_PART)? {
-                return Ok(HookAnswer { brief_of: None, text });
+        let mut seen = None;
+        loop {
+            let record = self.session_record(session)?;
+            // A later stop of the session has a hook of its own.
+            if record.waiter != Some(own) || std::os::unix::process::parent_id() != client {
+                return Ok(HookAnswer::default());
             }
-            if !leads.iter().any(|run| self.is_run_unfinished(run)) {
-                break;
+            let leads = self.unfinished_leads(&record);
+            let text = self.untold_news(session, &record)?;
+            if text.is_some() || leads.is_empty() {
+                return Ok(HookAnswer { brief_of: None, text: text.unwrap_or_default() });
             }
-            record = self.session_record(session)?;
+            // Only what comes after everything that was looked at ends the wait, whether it is acknowledged or not.
+            let after = seen.max(self.newest_event()?);
+            seen = after.max(self.wait_after(after)?);
         }
-        Ok(HookAnswer::default())
+    }
+
+    /// Returns the number of the newest event.
+    fn newest_event(&mut self) -> Result<Option<EventId>, AppError> {
+        let request = ListEvents { run: None, task: None, after: None, limit: 1, newest: true };
+        let listed = self.answer(&request, None)?.data;
+        Ok(listed.events.last().and_then(|event| EventId::parse(&event.id)))
+    }
+
+    /// Waits a part of the time for an event that needs the lead, after the given one.
+    fn wait_after(&mut self, after: Option<EventId>) -> Result<Option<EventId>, AppError> {
+        let request = self.wait_request(None, after, WAKE_PART)?;
+        Ok(EventId::parse(&self.answer(&request, None)?.data.cursor))
+    }
+
+    fn wait_request(
+        &self,
+        run: Option<Slug>,
+        after: Option<EventId>,
+        timeout: TimeSpan,
+    ) -> Result<WaitForEvents, AppError> {
+        let agent = self.calling_agent_or("--as", None)?;
+        let (kinds, limit) = (Vec::<AwaitedEvent>::new(), limit::LIST_DEFAULT);
+        Ok(WaitForEvents { agent, run, kinds, after, timeout, limit, empty_ok: true })
+    }
+
+    /// Returns the unfinished runs that the session leads, the newest first.
+    fn unfinished_leads(&mut self, record: &SessionRecord) -> Vec<Slug> {
+        let mut leads: Vec<Slug> =
+            record.leads.iter().rev().filter_map(|name| Slug::new(name).ok()).collect();
+        leads.retain(|run| self.is_run_unfinished(run));
+        leads
     }
 
     /// Returns the last claimed thread that is still held, `th-N`.
@@ -157,28 +188,10 @@ impl App<'_> {
     }
 
     /// Returns the events that need the lead and that the session was not told, and records that it was.
-    fn untold_news(
-        &mut self,
-        session: &str,
-        record: &SessionRecord,
-        timeout: TimeSpan,
-    ) -> Result<Option<String>, AppError> {
-        let agent = self.calling_agent_or("--as", None)?;
+    fn untold_news(&mut self, session: &str, record: &SessionRecord) -> Result<Option<String>, AppError> {
         let mut news = Vec::new();
-        let (last, others) =
-            record.leads.split_last().map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
-        for name in others.iter().chain(last) {
-            let Ok(run) = Slug::new(name) else { continue };
-            let request = WaitForEvents {
-                agent: agent.clone(),
-                run: Some(run),
-                kinds: Vec::<AwaitedEvent>::new(),
-                after: None,
-                // Only the newest run is waited for; the others are looked at again in the next part.
-                timeout: if Some(name) == last && news.is_empty() { timeout } else { TimeSpan(0) },
-                limit: limit::LIST_DEFAULT,
-                empty_ok: true,
-            };
+        for run in record.leads.iter().filter_map(|name| Slug::new(name).ok()) {
+            let request = self.wait_request(Some(run), None, TimeSpan(0))?;
             // A run that was removed has no news.
             let Ok(waited) = self.answer(&request, None) else { continue };
             news.extend(waited.data.events.into_iter().filter(|event| is_after(event, record.told())));
@@ -186,8 +199,13 @@ impl App<'_> {
         let Some(newest) = news.iter().filter_map(|event| EventId::parse(&event.id)).max() else {
             return Ok(None);
         };
-        self.change_session_record(session, |record| record.told = Some(newest.0))?;
-        Ok(Some(news_text(&news, newest)))
+        // Another hook of the session may have told it meanwhile.
+        let is_told = self.change_session_record(session, |record| {
+            let is_told = record.told() >= Some(newest);
+            record.told = record.told.max(Some(newest.0));
+            is_told
+        })?;
+        Ok((!is_told).then(|| news_text(&news, newest)))
     }
 }
 
@@ -208,13 +226,17 @@ fn held_work_text(thread: &str) -> String {
 
 /// Describes events, the oldest first, with the command that helps and the one that acknowledges them.
 fn news_text(news: &[EventView], newest: EventId) -> String {
-    let mut text = format!("orch has {} that you have not seen:\n", count_text(news.len()));
+    let count = news.len();
+    let mut text = match count {
+        1 => "1 event of orch needs you:\n".to_owned(),
+        _ => format!("{count} events of orch need you, the oldest first:\n"),
+    };
     for event in news.iter().take(EVENTS_TOLD) {
         let about = event.task.as_deref().or(event.run.as_deref()).unwrap_or_default();
         let next = event.next.first().map(|next| format!(" -> {next}")).unwrap_or_default();
         text.push_str(&format!("- {} {about}{next}\n", event.kind));
     }
-    let end = format!("All of it: orch blocked. Then: orch ack --through {newest}");
+    let end = format!("Everything open: orch blocked. Acknowledge: orch ack --through {newest}");
     let room = NEWS_BYTES_MAX.saturating_sub(end.len() + 4);
     if text.len() > room {
         let cut = (0..=room).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -222,8 +244,4 @@ fn news_text(news: &[EventView], newest: EventId) -> String {
         text.push_str("…\n");
     }
     text + &end
-}
-
-fn count_text(count: usize) -> String {
-    if count == 1 { "news".to_owned() } else { format!("{count} news") }
 }

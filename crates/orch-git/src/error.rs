@@ -249,7 +249,12 @@ impl GitError {
 
     /// Returns whether the same operation may succeed later although nothing is repaired.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy | Self::TimedOut(_)) || self.failure_cause() == GitFailureCause::DiskFull
+        match self {
+            Self::Busy | Self::TimedOut(_) => true,
+            // It was killed, and says nothing about what it read.
+            Self::Failed { status, .. } if status.code().is_none() => true,
+            _ => self.failure_cause() == GitFailureCause::DiskFull,
+        }
     }
 
     /// Returns the cause of the failure.
@@ -304,6 +309,20 @@ mod tests {
         ] {
             assert_eq!(GitFailureCause::from_stderr(stderr), expected, "{stderr}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_git_that_was_killed_says_nothing_about_the_repository() {
+        use std::os::unix::process::ExitStatusExt as _;
+        let failed = |wait_status| GitError::Failed {
+            command: "status".to_owned(),
+            status: std::process::ExitStatus::from_raw(wait_status),
+            stderr: String::new(),
+            cause: GitFailureCause::Other,
+        };
+        assert!(failed(9).is_transient());
+        assert!(!failed(128 << 8).is_transient(), "it ended by itself with 128");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use orch_core::event::EventKind;
 use orch_core::id::{MessageId, Slug, ThreadId};
-use orch_core::limit;
 use orch_core::message::{Message, MessageDraft, MessageExtras, MessageKind};
 use orch_core::refusal::{ArgumentProblem, Refusal};
 use orch_core::thread::decide;
@@ -77,11 +76,7 @@ pub fn suggest_task(
             }
             other => other?,
         };
-        let written = message::count_of_kind(tx, thread.id, MessageKind::Suggestion)?;
-        if written >= i64::from(limit::SUGGESTIONS_MAX) {
-            let problem = ArgumentProblem::TooMany { max: limit::SUGGESTIONS_MAX as usize };
-            return Err(Refusal::Invalid { argument: "suggestions", problem }.into());
-        }
+        decide::require_suggestion_left(message::count_of_kind(tx, thread.id, MessageKind::Suggestion)?)?;
         let (from, to) = (opened.worker.clone(), thread.head.from.clone());
         opened.record_sighting(tx, now)?;
         let extra = MessageExtras { payload: Some(payload.clone()), ..MessageExtras::default() };

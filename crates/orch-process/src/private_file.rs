@@ -24,6 +24,20 @@ fn write_and_flush(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// A lock between processes, held until it is dropped or the process ends.
+#[derive(Debug)]
+#[must_use = "the lock is released when this is dropped"]
+pub struct FileLock {
+    _file: File,
+}
+
+/// Waits for the lock of a file that is created if it does not exist.
+pub fn lock_file(path: &Path) -> io::Result<FileLock> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+    Ok(FileLock { _file: file })
+}
+
 /// Reads a file up to a size; `None` when it does not exist.
 pub fn read_small_file(path: &Path, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     match File::open(path) {

@@ -15,6 +15,18 @@ struct AllowedDependencies {
     others: &'static [&'static str],
 }
 
+/// What operations on top of the scheduler stand on.
+const BELOW_OPERATIONS: [&str; 8] = [
+    "orch-contract",
+    "orch-core",
+    "orch-store",
+    "orch-inbox",
+    "orch-git",
+    "orch-process",
+    "orch-workspace",
+    "orch-scheduler",
+];
+
 /// The allowed dependencies, as in ARCHITECTURE.md.
 const WALLS: [AllowedDependencies; 18] = [
     AllowedDependencies { room: "orch-core", ours: &[], others: &["serde", "thiserror"] },
@@ -59,30 +71,12 @@ const WALLS: [AllowedDependencies; 18] = [
     },
     AllowedDependencies {
         room: "orch-query",
-        ours: &[
-            "orch-contract",
-            "orch-core",
-            "orch-store",
-            "orch-inbox",
-            "orch-git",
-            "orch-process",
-            "orch-workspace",
-            "orch-scheduler",
-        ],
+        ours: &BELOW_OPERATIONS,
         others: &["serde", "serde_json", "thiserror"],
     },
     AllowedDependencies {
         room: "orch-upkeep",
-        ours: &[
-            "orch-contract",
-            "orch-core",
-            "orch-store",
-            "orch-inbox",
-            "orch-git",
-            "orch-process",
-            "orch-workspace",
-            "orch-scheduler",
-        ],
+        ours: &BELOW_OPERATIONS,
         others: &["serde", "serde_json", "thiserror"],
     },
     AllowedDependencies {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use orch_contract::orch::setup::{SetupFileView, SetupResponse};
 use orch_contract::{ErrorCode, ErrorView};
-use orch_git::Repository;
+use orch_git::{Repository, canonicalize_existing};
 use orch_inbox::world::HostEnvironment;
 use orch_process::EnvironmentVariables;
 use orch_process::private_file::{read_small_file, write_private_file};
@@ -107,6 +107,9 @@ impl App<'_> {
         let with_hooks = request.with_hooks || request.action == SetupAction::Remove;
         let mut changes = Vec::new();
         for file in list_files(request.client, place, with_hooks) {
+            if request.scope == SetupScope::Project {
+                require_inside(&folder, &file.path)?;
+            }
             changes.push(plan_change(file, request, &record)?);
         }
         let repository = match request.scope {
@@ -138,6 +141,7 @@ impl App<'_> {
             }
             for change in &changes {
                 apply_change(change, request, &mut record)?;
+                remove_empty_folders(change, &folder);
             }
             save_record(&record_path, &record)?;
         }
@@ -286,15 +290,26 @@ fn apply_change(
             }
         }
     }
-    remove_empty_folders(change);
     Ok(())
 }
 
-/// Removes the folders that held only the removed file.
-fn remove_empty_folders(change: &FileChange) {
+/// Refuses a file that a link of the repository leads out of it: a cloned repository may name any file of the user.
+fn require_inside(top: &Path, path: &Path) -> Result<(), AppError> {
+    let real = canonicalize_existing(path);
+    if real.starts_with(canonicalize_existing(top)) {
+        return Ok(());
+    }
+    let message = format!("{} leads out of the repository, to {}.", path.display(), real.display());
+    Err(ErrorView::new(ErrorCode::NotPermitted, message)
+        .with_detail("paths", vec![path.display().to_string()])
+        .with_hint("orch setup --help")
+        .into())
+}
+
+/// Removes the folders below the top that held only the removed file.
+fn remove_empty_folders(change: &FileChange, top: &Path) {
     if change.after.is_none() && change.before.is_some() {
-        // The folder of a skill or of plugins, and the one above it; a folder with other files stays.
-        for folder in change.file.path.ancestors().skip(1).take(3) {
+        for folder in change.file.path.ancestors().skip(1).take_while(|folder| *folder != top) {
             if !orch_process::deletion::delete_empty_folder(folder) {
                 break;
             }
@@ -313,22 +328,20 @@ fn edit_error(path: &Path, problem: EditProblem) -> AppError {
     let path = path.display();
     let message = match problem {
         EditProblem::NotJson => {
-            format!("{path} is not a JSON object without comments, so nothing is changed in it.")
+            format!("{path} is not plain JSON, an object without comments. Nothing was changed.")
         }
         EditProblem::Taken => {
-            format!("{path} has a server named orch that is not ours, so nothing is changed in it.")
+            format!("{path} already has another MCP server named orch. Nothing was changed.")
         }
-        EditProblem::NotText => format!("{path} is not UTF-8, so nothing is changed in it."),
+        EditProblem::NotText => format!("{path} is not UTF-8. Nothing was changed."),
     };
     ErrorView::new(ErrorCode::InvalidArgument, message).with_detail("paths", vec![path.to_string()]).into()
 }
 
 fn unconfirmed(request: &SetupRequest, tracked: &[PathBuf]) -> AppError {
     let paths: Vec<String> = tracked.iter().map(|path| path.display().to_string()).collect();
-    let message = format!(
-        "Git tracks files that would change: {}. Others get the change with the next commit.",
-        paths.join(", ")
-    );
+    let message =
+        format!("Git tracks files that would change, so the change can reach others: {}.", paths.join(", "));
     let remove = if request.action == SetupAction::Remove { " --remove" } else { "" };
     let hint = format!("orch setup {} --scope project{remove} --yes", request.client.name());
     ErrorView::new(ErrorCode::InvalidArgument, message).with_detail("paths", paths).with_hint(hint).into()

@@ -296,3 +296,48 @@ fn a_shared_file_stays_until_its_last_client_is_removed() {
     environment(place.orch(&["uninstall"])).ok();
     assert_eq!(files_below(place.repository_path()), before);
 }
+
+/// News that was told and is not acknowledged neither wakes a session again nor makes its hook spin.
+#[test]
+fn a_waiting_hook_rests_until_something_new_happens() {
+    let place = TestEnvironment::with_repository();
+    let lead = |words: &[&str]| place.orch(words).env("INBOX_SESSION", "s-1");
+    for run in ["gone", "r"] {
+        lead(&["run", "init", "Ship", "--name", run]).ok();
+    }
+    lead(&["run", "rm", "gone"]).ok();
+    place.orch(&["task", "add", "A", "--key", "a"]).ok();
+    place.orch(&["dispatch", "a", "--to", "w"]).ok();
+    let claimed = place.claim_work("w", "w");
+    place.inbox(&["ask", &claimed.thread, "Which?", "--token", &claimed.token]).ok();
+    assert_ne!(said(hook(&place, "s-1", &["stop", "--client", "claude"])), Value::Null);
+    let mut waiting = hook(&place, "s-1", &["wake", "--client", "claude"]).start();
+    place.orch(&["wait", "--for", "paused", "--timeout", "3s"]).fails("timeout");
+    assert!(waiting.child.try_wait().unwrap().is_none(), "what was told wakes no session");
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", waiting.child.id())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    assert!(ticks < 50, "a hook that waits has used {ticks} ticks of the processor");
+    place.orch(&["answer", "a", "x"]).ok();
+    place.inbox(&["fail", &claimed.thread, "--token", &claimed.token, "--reason", "no", "--final"]).ok();
+    let woken = waiting.wait_output();
+    assert!(woken.exit == 2 && woken.stderr.contains("failed r/a"), "{woken:?}");
+}
+
+/// A cloned repository may lead any name elsewhere by a link.
+#[test]
+fn a_setup_of_a_repository_writes_only_in_it() {
+    let place = TestEnvironment::with_repository();
+    let home = place.sibling_path("home");
+    std::fs::create_dir_all(home.join(".ssh")).unwrap();
+    let victim = home.join(".ssh/config");
+    std::fs::write(&victim, "Host *\n").unwrap();
+    let before = files_below(&home);
+    std::os::unix::fs::symlink(&victim, place.repository_path().join("CLAUDE.md")).unwrap();
+    let refused = setup(&place, &home, &["claude", "--scope", "project", "--yes"]).fails("not_permitted");
+    assert!(refused["message"].as_str().unwrap().contains("leads out of the repository"), "{refused}");
+    std::fs::remove_file(place.repository_path().join("CLAUDE.md")).unwrap();
+    std::os::unix::fs::symlink(&home, place.repository_path().join(".claude")).unwrap();
+    setup(&place, &home, &["claude", "--scope", "project", "--yes"]).fails("not_permitted");
+    assert_eq!(files_below(&home), before, "nothing is written there");
+}

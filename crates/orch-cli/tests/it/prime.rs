@@ -210,7 +210,7 @@ impl<'a> FollowingWorker<'a> {
         let verb = |command: &String| command.split(' ').nth(1).unwrap().to_owned();
         assert_eq!(
             commands.iter().map(verb).collect::<Vec<_>>(),
-            ["show", "progress", "ask", "done", "fail"],
+            ["show", "progress", "ask", "suggest", "done", "fail"],
             "the order in which a worker is shown them"
         );
         let shown = self.run(&commands[0]);
@@ -220,8 +220,9 @@ impl<'a> FollowingWorker<'a> {
         is_asked();
         let answered = asking.wait_output();
         assert_eq!(answered.exit, 0, "{answered:?}");
-        self.commit();
         self.run(&commands[3]);
+        self.commit();
+        self.run(&commands[4]);
     }
 }
 
@@ -312,7 +313,7 @@ fn what_prime_shows_beside_the_way_works_where_it_fits() {
         let report = || {
             let claimed = start();
             claimed.commit();
-            claimed.run(&worker.below("WORK")[3]);
+            claimed.run(&worker.below("WORK")[4]);
         };
         let verb = command.split(' ').filter(|word| *word != "task").nth(1).unwrap_or("status");
         match verb {
@@ -322,7 +323,7 @@ fn what_prime_shows_beside_the_way_works_where_it_fits() {
             "diff" | "accept" | "reject" => report(),
             "retry" => {
                 let (fail, _) =
-                    worker.below("WORK")[4].split_once('#').map(|(it, more)| (it.to_owned(), more)).unwrap();
+                    worker.below("WORK")[5].split_once('#').map(|(it, more)| (it.to_owned(), more)).unwrap();
                 start().run(&format!("{fail} --final"));
             }
             "redo" => {

@@ -8,7 +8,8 @@ use super::{AnsweredQuestion, ClosingRecord, OpenQuestion, Thread, ThreadHold, T
 use crate::IllegalTransition;
 use crate::id::{MessageId, Slug};
 use crate::lease::{Lease, LeaseLength, TokenDigest};
-use crate::refusal::Refusal;
+use crate::limit;
+use crate::refusal::{ArgumentProblem, Refusal};
 use crate::time::{Time, TimeSpan};
 
 /// Returns whether the thread may be claimed now.
@@ -90,6 +91,18 @@ pub fn verify_token<'a>(thread: &'a Thread, token: &TokenDigest) -> Result<&'a T
         .hold()
         .filter(|hold| hold.token == *token)
         .ok_or(Refusal::LeaseLost { thread: thread.id, kept: None })
+}
+
+/// Checks that the holder may suggest one more task, after so many.
+///
+/// # Errors
+/// It has made as many suggestions as an attempt may.
+pub fn require_suggestion_left(made: i64) -> Result<(), Refusal> {
+    if made < i64::from(limit::SUGGESTIONS_MAX) {
+        return Ok(());
+    }
+    let problem = ArgumentProblem::TooMany { max: limit::SUGGESTIONS_MAX as usize };
+    Err(Refusal::Invalid { argument: "suggestions", problem })
 }
 
 /// Renews the lease; on a blocked thread only its length may change.

@@ -66,7 +66,7 @@ fn run_tool(
     arguments: Value,
     call: CallTerms,
 ) -> CallToolResult {
-    let command = format!("{program} {}", tool.name);
+    let command = format!("{program} mcp");
     let app = App::new(command, options.rules, options.call, ToolCall::environment());
     let mut call =
         ToolCall { app, is_cancelled: call.is_cancelled, deadline: call.deadline, held: call.held };

@@ -143,7 +143,7 @@ impl ToolCall {
     }
 
     /// Returns the thread and the token of the worker's work.
-    pub(super) fn held_work(&self) -> Result<(ThreadId, String), AppError> {
+    pub(super) fn held_work(&mut self) -> Result<(ThreadId, String), AppError> {
         let held = self.held.lock().map(|held| held.clone()).unwrap_or_default();
         if let Some(held) = held {
             return Ok(held);
@@ -151,7 +151,12 @@ impl ToolCall {
         let environment = Self::environment();
         let thread = environment_thread(environment)?;
         let token = environment.variable_text(LEASE)?;
-        thread.zip(token).ok_or_else(|| {
+        if let Some(given) = thread.zip(token) {
+            return Ok(given);
+        }
+        // A server that its client started again finds what the session claimed before.
+        let claim = self.app.remembered_claim(None)?;
+        claim.and_then(|claim| Some((ThreadId::parse(&claim.thread)?, claim.token))).ok_or_else(|| {
             AppError::new(
                 orch_contract::ErrorCode::NotClaimed,
                 "No work is claimed in this session: call the tool `claim` first.",

@@ -312,8 +312,7 @@ impl<'a> PowerStory<'a> {
                     1 => &["repack", "-a", "-d", "--quiet"],
                     _ => &["pack-refs", "--all"],
                 };
-                // Without this git does not flush `packed-refs`, and a torn one hides every reference until it is repaired by hand.
-                self.site.git(&[&["-c", "core.fsync=all"], words].concat())?;
+                self.site.git(words)?;
                 self.record(&format!("git {}", words.join(" ")), StepPromise::Risk, None)?;
             }
             _ => {

@@ -22,6 +22,14 @@ use crate::error::AppError;
 use crate::orch::task::plan::{left_warning, plan_error, plan_response, read_error};
 use orch_plan::PlanFile;
 
+/// The plan of a drive, and the run that it is for.
+struct DrivePlan {
+    plan: TaskPlan,
+    base: Option<String>,
+    title: String,
+    name: Slug,
+}
+
 /// A plan that was checked and not added.
 #[derive(Clone, Debug)]
 pub struct CheckedPlan {
@@ -43,16 +51,10 @@ impl App<'_> {
         named: Option<Slug>,
         agent: &Slug,
     ) -> Result<CheckedPlan, AppError> {
-        let text = orch_plan::read_plan(path, stdin).map_err(|error| read_error(&error))?;
-        let PlanFile { plan, run_name, base, specs_outside } =
-            text.parse(true, true).map_err(|error| plan_error(&error))?;
-        self.warn_about_specs(&specs_outside);
+        let DrivePlan { plan, base, title, name } = self.read_drive_plan(path, stdin, named, true)?;
         self.require_outside_attempts(path)?;
-        let title = plan.run.title.clone().unwrap_or_else(|| default_title(path));
-        let name = named.or(run_name).unwrap_or_else(|| Slug::from_title(&title));
-        let page = PageRequest { limit: 1, after: None };
         let count = plan.tasks.len();
-        if show_run(self.session()?, Some(&name), &page).is_err() {
+        if !self.has_run(&name)? {
             let message = format!("The drive would create the run {name} with {count} tasks.");
             let folder = working_folder()?;
             let mut new = new_run(&plan, name, title, base, folder);
@@ -65,6 +67,32 @@ impl App<'_> {
         add_plan(self.session()?, None, agent, Some(&name), &tasks)?;
         let message = format!("The drive would update the run {name} by a plan of {count} tasks.");
         Ok(CheckedPlan { run: Some(name), message })
+    }
+
+    /// Reads a plan, and determines its run.
+    fn read_drive_plan(
+        &mut self,
+        path: &Path,
+        stdin: &mut dyn Read,
+        named: Option<Slug>,
+        dry_run: bool,
+    ) -> Result<DrivePlan, AppError> {
+        let text = orch_plan::read_plan(path, stdin).map_err(|error| read_error(&error))?;
+        let PlanFile { plan, run_name, base, specs_outside } =
+            text.parse(true, dry_run).map_err(|error| plan_error(&error))?;
+        self.warn_about_specs(&specs_outside);
+        let title = plan.run.title.clone().unwrap_or_else(|| default_title(path));
+        let name = named.or(run_name).unwrap_or_else(|| Slug::from_title(&title));
+        Ok(DrivePlan { plan, base, title, name })
+    }
+
+    fn has_run(&mut self, name: &Slug) -> Result<bool, AppError> {
+        let page = PageRequest { limit: 1, after: None };
+        match show_run(self.session()?, Some(name), &page) {
+            Ok(_) => Ok(true),
+            Err(Error::Refused(Refusal::RunNotFound { .. })) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Creates the run of a plan, in the repository around `folder` where there is one, or updates the existing run.
@@ -81,16 +109,11 @@ impl App<'_> {
         named: Option<Slug>,
         agent: &Slug,
     ) -> Result<Slug, AppError> {
-        let text = orch_plan::read_plan(path, stdin).map_err(|error| read_error(&error))?;
-        let PlanFile { plan, run_name, base, specs_outside } =
-            text.parse(true, false).map_err(|error| plan_error(&error))?;
-        self.warn_about_specs(&specs_outside);
-        let title = plan.run.title.clone().unwrap_or_else(|| default_title(path));
-        let name = named.or(run_name).unwrap_or_else(|| Slug::from_title(&title));
+        let DrivePlan { plan, base, title, name } = self.read_drive_plan(path, stdin, named, false)?;
         self.open_or_create_session()?;
         self.require_outside_attempts(path)?;
         let page = PageRequest { limit: 1, after: None };
-        let mut exists = show_run(self.session()?, Some(&name), &page).is_ok();
+        let mut exists = self.has_run(&name)?;
         let mut created = None;
         if !exists {
             let mut new = new_run(&plan, name.clone(), title, base, folder);
