@@ -47,19 +47,6 @@ impl BenchRepo {
         self.folder.join(name)
     }
 
-    /// Takes away the finished trees that the run's next dispatch would use again.
-    pub(crate) fn forget_spares(&self, run: &str) -> BenchResult<()> {
-        let Ok(folder) = std::fs::read_dir(self.folder.join("repo.orch").join(run)) else { return Ok(()) };
-        for entry in folder {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(".spare-") {
-                let path = entry.path().display().to_string();
-                self.run_git(&["worktree", "remove", "--force", "--force", &path])?;
-            }
-        }
-        Ok(())
-    }
-
     /// Gives a command the surroundings of a user who has settled nothing but a name.
     fn set_environment(&self, mut command: Command, folder: &Path) -> Command {
         command.env_clear().current_dir(folder).env("PATH", std::env::var_os("PATH").unwrap_or_default());

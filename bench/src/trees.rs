@@ -48,42 +48,55 @@ pub(crate) fn run(scratch: &ScratchFolders) -> BenchResult<()> {
     measure_merge(scratch)
 }
 
-/// One tree after the other, in turn with git's own.
+/// One worktree after the other, in turn with git's own: first new ones, then reused ones.
+/// Nothing is deleted in between, and each begins when what the one before wrote is on the disk.
 fn measure_dispatch(scratch: &ScratchFolders) -> BenchResult<()> {
     let yard = BenchRepo::new(&scratch.disk_folder("trees")?, FILES)?;
-    yard.begin_run("r", 2 * ROUNDS + 2)?;
-    let (mut bare, mut fresh, mut again) = <(TimeSamples, TimeSamples, TimeSamples)>::default();
-    for round in 0..=ROUNDS {
-        let mut times = [Duration::ZERO; 3];
-        // Which side comes first changes from round to round.
-        for side in [round % 2, 1 - round % 2] {
-            times[side] = match side {
-                0 => time_git_worktree_add(&yard, round)?,
-                _ => time_fresh_dispatch(&yard, 2 * round)?,
-            };
+    yard.begin_run("r", 2 * ROUNDS + 3)?;
+    let mut table = ReportTable::new(&["one worktree", "wall, median ms", "longest ms", "of bare", "target"]);
+    for (name, max, first_task) in [
+        ("orch dispatch, a new tree", DISPATCH_MAX, 0),
+        ("orch dispatch, a finished tree again", REUSE_MAX, ROUNDS + 1),
+    ] {
+        if first_task > 0 {
+            // Without a finished attempt there is no tree to reuse; each dispatch then takes the tree of the one before.
+            yard.complete_task()?;
+            yard.run_program("orch", &["integrate", "r"])?;
         }
-        times[2] = time_reuse_dispatch(&yard, 2 * round + 1)?;
-        // The first round finds caches that are cold.
-        if round > 0 {
-            for (samples, time) in [&mut bare, &mut fresh, &mut again].into_iter().zip(times) {
-                samples.push(time);
+        let (mut bare, mut ours) = <(TimeSamples, TimeSamples)>::default();
+        for round in 0..=ROUNDS {
+            let mut times = [Duration::ZERO; 2];
+            // Which side comes first changes from round to round.
+            for side in [round % 2, 1 - round % 2] {
+                yard.run_other("sync", &["--file-system", &yard.repository_path().display().to_string()])?;
+                let task = first_task + round;
+                times[side] = match side {
+                    0 => time_git_worktree_add(&yard, task)?,
+                    _ => yard.run_program("orch", &["dispatch", &format!("r/t{task}")])?.0,
+                };
+            }
+            if first_task > 0 {
+                yard.complete_task()?;
+                yard.run_program("orch", &["integrate", "r"])?;
+            }
+            // The first round finds caches that are cold.
+            if round > 0 {
+                bare.push(times[0]);
+                ours.push(times[1]);
             }
         }
-    }
-    let mut table = ReportTable::new(&["one worktree", "wall, median ms", "longest ms", "of bare", "target"]);
-    for (name, samples, max) in [
-        ("git worktree add", &bare, None),
-        ("orch dispatch, a new tree", &fresh, Some(DISPATCH_MAX)),
-        ("orch dispatch, a finished tree again", &again, Some(REUSE_MAX)),
-    ] {
-        let ratio = samples.ratio_to(&bare).median();
-        table.push_row(vec![
-            name.to_owned(),
-            format_number(samples.median()),
-            format_number(samples.max()),
-            format_number(ratio),
-            max.map_or("–".to_owned(), |max| verdict_text(ratio <= max)),
-        ]);
+        let ratio = ours.ratio_to(&bare).median();
+        for (name, samples, target) in
+            [("git worktree add", &bare, "–".to_owned()), (name, &ours, verdict_text(ratio <= max))]
+        {
+            table.push_row(vec![
+                name.to_owned(),
+                format_number(samples.median()),
+                format_number(samples.max()),
+                format_number(samples.ratio_to(&bare).median()),
+                target,
+            ]);
+        }
     }
     table.print();
     print_sentence(&format!(
@@ -95,27 +108,7 @@ fn measure_dispatch(scratch: &ScratchFolders) -> BenchResult<()> {
 fn time_git_worktree_add(yard: &BenchRepo, round: usize) -> BenchResult<Duration> {
     let (path, branch) = (yard.sibling_path("bare").join(round.to_string()), format!("bare-{round}"));
     let path = path.display().to_string();
-    let (time, _) = yard.run_git(&["worktree", "add", "--quiet", "-b", &branch, &path, "main"])?;
-    yard.run_git(&["worktree", "remove", "--force", &path])?;
-    Ok(time)
-}
-
-/// Dispatches where no finished tree can be used, and takes the tree away again.
-fn time_fresh_dispatch(yard: &BenchRepo, task: usize) -> BenchResult<Duration> {
-    yard.forget_spares("r")?;
-    let (time, _) = yard.run_program("orch", &["dispatch", &format!("r/t{task}")])?;
-    // Its work is done at once, so that what follows finds a finished tree.
-    yard.complete_task()?;
-    yard.run_program("orch", &["integrate", "r"])?;
-    Ok(time)
-}
-
-/// Dispatches where the tree of the attempt before is there to be used.
-fn time_reuse_dispatch(yard: &BenchRepo, task: usize) -> BenchResult<Duration> {
-    let (time, _) = yard.run_program("orch", &["dispatch", &format!("r/t{task}")])?;
-    yard.complete_task()?;
-    yard.run_program("orch", &["integrate", "r"])?;
-    Ok(time)
+    Ok(yard.run_git(&["worktree", "add", "--quiet", "-b", &branch, &path, "main"])?.0)
 }
 
 /// Several at once: none may fail because git holds a lock.
