@@ -12,7 +12,7 @@ pub(super) const CONFIG_QUERY: [&str; 4] = [
     "config",
     "--null",
     "--get-regexp",
-    r"^(user\.(name|email)|core\.(autocrlf|attributesfile|bare)|commit\.gpgsign|extensions\.worktreeconfig|includeif\..*\.path)$",
+    r"^(user\.(name|email)|core\.(autocrlf|attributesfile|bare)|checkout\.workers|commit\.gpgsign|extensions\.worktreeconfig|includeif\..*\.path)$",
 ];
 
 /// The relevant settings.
@@ -26,6 +26,7 @@ pub(super) struct GitConfig {
     has_worktree_config: bool,
     signs_commits: bool,
     has_conditions: bool,
+    has_checkout_workers: bool,
 }
 
 /// The command whose output [`push_remote`] parses.
@@ -82,6 +83,7 @@ impl GitConfig {
                 b"core.attributesfile" => config.has_attributes_file = !value.is_empty(),
                 b"core.autocrlf" => config.converts_line_endings = is_yes(value),
                 b"commit.gpgsign" => config.signs_commits = is_yes(value),
+                b"checkout.workers" => config.has_checkout_workers = true,
                 b"core.bare" => config.is_bare = is_yes(value),
                 b"extensions.worktreeconfig" => config.has_worktree_config = is_yes(value),
                 // Ours name nothing but the excludes of one worktree.
@@ -99,6 +101,11 @@ impl GitConfig {
         let name = (!self.has_name).then_some("user.name=orch");
         let email = (!self.has_email).then_some("user.email=orch@localhost");
         name.into_iter().chain(email).collect()
+    }
+
+    /// Returns whether the user has decided how many processes write the files of a checkout.
+    pub(super) fn has_checkout_workers(&self) -> bool {
+        self.has_checkout_workers
     }
 
     /// Returns whether line endings are converted everywhere, or a global attributes file is configured.

@@ -189,6 +189,16 @@ impl Repository {
         Ok(settings.iter().fold(command, |command, setting| command.with_config(setting)))
     }
 
+    /// Lets as many processes as there are processors write the files of a checkout, unless the user has decided otherwise.
+    ///
+    /// Git uses one process by default, and none more for fewer than 100 files (`checkout.thresholdForParallelism`).
+    pub(super) fn with_checkout_workers(&self, command: GitCommand) -> Result<GitCommand, GitError> {
+        if self.config()?.has_checkout_workers() {
+            return Ok(command);
+        }
+        Ok(command.with_config("checkout.workers=0"))
+    }
+
     /// Returns the excludes file that git uses unless one is configured.
     pub(super) fn user_excludes_file(&self) -> Option<PathBuf> {
         self.git.user_config_file("ignore")

@@ -54,7 +54,9 @@ fn reference_finding(problems: &[String]) -> HealthFinding {
             let count = problems.len();
             (
                 FindingSeverity::Warning,
-                format!("References or commits of unfinished runs are lost or cannot be read ({count}): {named}."),
+                format!(
+                    "References or commits of unfinished runs are lost or cannot be read ({count}): {named}."
+                ),
             )
         }
     };

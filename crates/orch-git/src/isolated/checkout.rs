@@ -194,6 +194,7 @@ impl IsolatedCheckout<'_> {
     fn write_files(&self, commit: &CommitId) -> Result<(), GitError> {
         remove_if_present(&self.folder.join("index.lock"))?;
         let command = self.git_command(["read-tree", "--reset", "-u", commit.as_str()]);
+        let command = self.repository.with_checkout_workers(command)?;
         command.with_lock(self.lock.share_handle()?).read_stdout()?;
         let copy = self.git_dir().join("index");
         fs::copy(self.index_file(), &copy).map(drop).map_err(GitError::io("write", copy))

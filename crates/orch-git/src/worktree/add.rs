@@ -282,7 +282,8 @@ impl Worktree<'_> {
 
     /// Writes the files of a commit and overwrites existing ones.
     pub(crate) fn checkout_files(&self, commit: &CommitId, lock: &RepositoryLock) -> Result<(), GitError> {
-        self.git_command(["read-tree", "--reset", "-u", commit.as_str()])
+        self.repository
+            .with_checkout_workers(self.git_command(["read-tree", "--reset", "-u", commit.as_str()]))?
             .with_lock(lock.share_handle()?)
             .read_stdout()
             .map(drop)
