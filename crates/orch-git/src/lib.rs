@@ -18,6 +18,7 @@ mod flush;
 mod git_folders;
 mod hooks;
 mod host;
+mod identity;
 mod ignored_files;
 mod index;
 mod index_entry;
@@ -55,6 +56,7 @@ pub use diff::{ChangedAreas, DiffStyle, DiffText, FileDiffStat, LineCount};
 pub use error::{GitError, GitFailureCause};
 pub use git_folders::read_git_folders;
 pub use host::{ExceededLimit, HostPrograms, LockUse, ProgramLimits, ProgramOutput, READING_COMMANDS};
+pub use identity::UserIdentity;
 pub use ignored_files::{CopiedFiles, SkipReason};
 pub use isolated::{
     IsolatedCheckout, delete_checkout_settings, list_isolated_checkouts, remove_empty_folders,

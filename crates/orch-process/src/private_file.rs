@@ -1,8 +1,8 @@
 //! Small files that only their owner may read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Writes a file that only its owner may read, and flushes it; one that exists is replaced as a whole.
@@ -22,6 +22,45 @@ fn write_and_flush(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// A folder that only its owner may enter; it is removed with its contents when this is dropped.
+#[derive(Debug)]
+pub struct PrivateFolder {
+    path: PathBuf,
+}
+
+impl PrivateFolder {
+    /// Creates a folder; what a killed process left there is removed first.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        create_folder(path)?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Writes a file at a relative path in it.
+    pub fn write_file(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.path.join(path);
+        if let Some(folder) = path.parent() {
+            create_folder(folder)?;
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(bytes)
+    }
+}
+
+impl Drop for PrivateFolder {
+    fn drop(&mut self) {
+        // The next one of this name removes what is left.
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+fn create_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// A lock between processes, held until it is dropped or the process ends.
@@ -70,6 +109,23 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn a_private_folder_is_empty_at_first_and_removed_at_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("files");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("old"), "x").unwrap();
+        let files = PrivateFolder::create(&path).unwrap();
+        files.write_file("a/b", b"x").unwrap();
+        assert!(!path.join("old").exists());
+        for (entry, mode) in [("", 0o700), ("a", 0o700), ("a/b", 0o600)] {
+            let found = std::fs::metadata(path.join(entry)).unwrap().permissions().mode() & 0o777;
+            assert_eq!(found, mode, "{entry}");
+        }
+        drop(files);
+        assert!(!path.exists());
+    }
 
     #[test]
     fn a_private_file_is_replaced_read_and_removed() {

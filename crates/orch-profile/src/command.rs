@@ -33,11 +33,21 @@ pub enum CommandPlaceholder {
     Orch,
     /// What the attempt may cost in US dollars; it has no value where no limit applies.
     BudgetUsd,
+    /// The model that the profile names; it has no value where it names none.
+    Model,
+    /// The folder with the profile's own files, outside the worktree.
+    AttemptDir,
+    /// The name of the task, like `RUN/KEY`; work that no scheduler sent has none.
+    Task,
+    /// The name of the attempt, like `RUN/KEY@1`; work that no scheduler sent has none.
+    Attempt,
+    /// The name of the run; work that no scheduler sent has none.
+    Run,
 }
 
 impl CommandPlaceholder {
     /// All placeholders.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Worktree,
         Self::Brief,
         Self::BriefFile,
@@ -49,6 +59,11 @@ impl CommandPlaceholder {
         Self::Inbox,
         Self::Orch,
         Self::BudgetUsd,
+        Self::Model,
+        Self::AttemptDir,
+        Self::Task,
+        Self::Attempt,
+        Self::Run,
     ];
 
     /// Returns the name between the braces.
@@ -66,6 +81,11 @@ impl CommandPlaceholder {
             Self::Inbox => "inbox",
             Self::Orch => "orch",
             Self::BudgetUsd => "budget_usd",
+            Self::Model => "model",
+            Self::AttemptDir => "attempt_dir",
+            Self::Task => "task",
+            Self::Attempt => "attempt",
+            Self::Run => "run",
         }
     }
 
@@ -186,11 +206,16 @@ impl TryFrom<String> for CommandWord {
     }
 }
 
-/// A part of a command: a word, or a list of words that is left out where one of its placeholders has no value.
+/// The word of a command that stands for all further arguments of the profile.
+const ARGUMENTS_WORD: &str = "{args}";
+
+/// A part of a command: a word, a list of words that is left out where one of its placeholders has no value, or the
+/// further arguments of the profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum CommandPart {
     Word(CommandWord),
     Optional(Vec<CommandWord>),
+    Arguments,
 }
 
 impl CommandPart {
@@ -198,6 +223,7 @@ impl CommandPart {
         match self {
             Self::Word(word) => std::slice::from_ref(word),
             Self::Optional(words) => words,
+            Self::Arguments => &[],
         }
     }
 }
@@ -216,6 +242,9 @@ impl<'de> Deserialize<'de> for CommandPart {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<CommandPart, E> {
+                if text == ARGUMENTS_WORD {
+                    return Ok(CommandPart::Arguments);
+                }
                 CommandWord::parse(text).map(CommandPart::Word).map_err(E::custom)
             }
 
@@ -255,7 +284,9 @@ impl TryFrom<Vec<CommandPart>> for CommandLine {
             Some(CommandPart::Word(program)) if program != empty => {
                 Ok(Self { program, arguments: parts.collect() })
             }
-            Some(CommandPart::Word(_) | CommandPart::Optional(_)) | None => Err(CommandLineError),
+            Some(CommandPart::Word(_) | CommandPart::Optional(_) | CommandPart::Arguments) | None => {
+                Err(CommandLineError)
+            }
         }
     }
 }
@@ -275,6 +306,18 @@ impl CommandLine {
             .any(|word| word.contains_placeholder(placeholder))
     }
 
+    /// Whether the command has a place for the model.
+    #[must_use]
+    pub fn takes_model(&self) -> bool {
+        self.contains_placeholder(CommandPlaceholder::Model)
+    }
+
+    /// Whether the command has a place for the further arguments of the profile.
+    #[must_use]
+    pub fn takes_arguments(&self) -> bool {
+        self.arguments.contains(&CommandPart::Arguments)
+    }
+
     /// Returns the program and the arguments with placeholders replaced.
     ///
     /// # Errors
@@ -285,7 +328,8 @@ impl CommandLine {
     ) -> Result<(OsString, Vec<OsString>), PlaceholderError> {
         let mut arguments = Vec::new();
         for part in &self.arguments {
-            let words = part.words().iter().map(|word| word.expand_placeholders(launch));
+            let words = if *part == CommandPart::Arguments { launch.args } else { part.words() };
+            let words = words.iter().map(|word| word.expand_placeholders(launch));
             match (part, words.collect::<Result<Vec<OsString>, PlaceholderError>>()) {
                 (_, Ok(words)) => arguments.extend(words),
                 (CommandPart::Optional(_), Err(PlaceholderError::Missing { .. })) => {}
@@ -321,6 +365,25 @@ pub struct PlaceholderValues<'a> {
     pub orch: &'a Path,
     /// What the attempt may cost in US dollars, under a limit of cost.
     pub budget_usd: Option<&'a str>,
+    /// The model that the profile names.
+    pub model: Option<&'a str>,
+    /// The folder with the profile's own files.
+    pub attempt_dir: &'a Path,
+    /// The names of the run, the task and the attempt, for work that a scheduler sent.
+    pub names: Option<AttemptTexts<'a>>,
+    /// The further arguments of the profile.
+    pub args: &'a [CommandWord],
+}
+
+/// The names of an attempt, of its task and of its run.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptTexts<'a> {
+    /// The name of the run.
+    pub run: &'a str,
+    /// The name of the task.
+    pub task: &'a str,
+    /// The name of the attempt.
+    pub attempt: &'a str,
 }
 
 impl<'a> PlaceholderValues<'a> {
@@ -338,6 +401,11 @@ impl<'a> PlaceholderValues<'a> {
             CommandPlaceholder::Inbox => self.inbox.as_os_str(),
             CommandPlaceholder::Orch => self.orch.as_os_str(),
             CommandPlaceholder::BudgetUsd => OsStr::new(self.budget_usd.ok_or(missing)?),
+            CommandPlaceholder::Model => OsStr::new(self.model.ok_or(missing)?),
+            CommandPlaceholder::AttemptDir => self.attempt_dir.as_os_str(),
+            CommandPlaceholder::Task => OsStr::new(self.names.ok_or(missing)?.task),
+            CommandPlaceholder::Attempt => OsStr::new(self.names.ok_or(missing)?.attempt),
+            CommandPlaceholder::Run => OsStr::new(self.names.ok_or(missing)?.run),
         })
     }
 }
@@ -376,7 +444,24 @@ mod tests {
             inbox: Path::new("/bin/inbox"),
             orch: Path::new("/bin/orch"),
             budget_usd: None,
+            model: None,
+            attempt_dir: Path::new("/store/th-1.files"),
+            names: Some(AttemptTexts { run: "r", task: "r/a", attempt: "r/a@1" }),
+            args: &[],
         }
+    }
+
+    #[test]
+    fn further_arguments_take_their_place() {
+        let line: CommandLine =
+            serde_json::from_str(r#"["x", ["--model", "{model}"], "{args}", "-"]"#).unwrap();
+        assert!(line.takes_arguments());
+        let args =
+            [CommandWord::parse("--settings").unwrap(), CommandWord::parse("{attempt_dir}/s").unwrap()];
+        let expand = |values: PlaceholderValues<'_>| line.expand_placeholders(&values).unwrap().1;
+        assert_eq!(expand(placeholder_values("")), ["-"]);
+        let values = PlaceholderValues { model: Some("m"), args: &args, ..placeholder_values("") };
+        assert_eq!(expand(values), ["--model", "m", "--settings", "/store/th-1.files/s", "-"]);
     }
 
     #[test]
@@ -390,6 +475,7 @@ mod tests {
             ("Bash({inbox} *)", "Bash(/bin/inbox *)"),
             ("{{\"a\":{{}}}} {orch}", "{\"a\":{}} /bin/orch"),
             ("{{worktree}}", "{worktree}"),
+            ("{run} {task} {attempt}", "r r/a r/a@1"),
         ] {
             let expanded =
                 CommandWord::parse(text).unwrap().expand_placeholders(&placeholder_values("Do {it}."));

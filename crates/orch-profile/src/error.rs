@@ -97,6 +97,18 @@ pub enum FieldProblem {
     /// The command that resumes a session does not name it.
     #[error("`{{session}}` is missing, so the client cannot know which session to resume")]
     ResumeWithoutSession,
+    /// A value has no place in the commands.
+    #[error("`command` and `resume` have no place for it; they must contain `{{{placeholder}}}`")]
+    NoPlace {
+        /// The placeholder that is missing.
+        placeholder: &'static str,
+    },
+    /// The extended profile is extended by itself, or by too many.
+    #[error("`extends` leads through more than {} profiles", super::limit::EXTENDED_MAX)]
+    TooManyExtended,
+    /// The name of the extended profile is no name.
+    #[error("`extends` names a profile: {0}")]
+    Extends(#[source] SlugError),
     /// Both a template and a template file are given.
     #[error("use either `template` or `template_file`, not both")]
     TwoTemplates,

@@ -14,6 +14,8 @@ mod command;
 mod error;
 mod events;
 mod exit_meaning;
+mod extends;
+mod files;
 pub mod limit;
 mod metering;
 mod one_or_many;
@@ -25,8 +27,8 @@ pub mod variables;
 
 pub use builtin::{BUILT_IN, built_in_profile};
 pub use command::{
-    CommandLine, CommandLineError, CommandPlaceholder, CommandWord, CommandWordError, PlaceholderError,
-    PlaceholderValues,
+    AttemptTexts, CommandLine, CommandLineError, CommandPlaceholder, CommandWord, CommandWordError,
+    PlaceholderError, PlaceholderValues,
 };
 pub use error::{FieldProblem, InvalidProfileReference, ProfileError, ProfileOrigin};
 pub use events::{
@@ -35,6 +37,7 @@ pub use events::{
     SessionTotals, TextRule, TokenCounts, TokenRule, UsdMicros,
 };
 pub use exit_meaning::{ClientEnd, ExitMeaning, ExitTable, ProcessExit};
+pub use files::{AttemptFiles, FilePathError};
 pub use metering::{CostDeclaration, MeteringMode, TokenPrice};
 pub use profile::{
     BriefDelivery, NudgeRule, Profile, ResponsibleParty, StoreAccess, TemplateSource, session_uuid,

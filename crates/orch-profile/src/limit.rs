@@ -43,3 +43,6 @@ pub const BRIEF_BYTES_MAX: usize = 4 * 1024;
 
 /// The largest part of a spec in a brief that is delivered as an argument.
 pub const SPEC_ARGUMENT_BYTES: usize = 96 * 1024;
+
+/// How many profiles may extend each other in a row.
+pub const EXTENDED_MAX: usize = 4;

@@ -8,10 +8,11 @@ use orch_core::time::TimeSpan;
 use orch_process::EnvironmentVariables;
 use serde::Deserialize;
 
-use super::command::{CommandLine, CommandPlaceholder, PlaceholderError, PlaceholderValues};
+use super::command::{CommandLine, CommandPlaceholder, CommandWord, PlaceholderError, PlaceholderValues};
 use super::error::ProfileOrigin;
 use super::events::{ClientSummary, EventReader, EventRules, SessionTotals};
 use super::exit_meaning::{ClientEnd, ExitTable, ProcessExit};
+use super::files::AttemptFiles;
 use super::limit;
 use super::metering::{MeteringMode, TokenPrice};
 use super::variables::{self, PassedVariables, VariableSettings};
@@ -28,6 +29,14 @@ pub struct Profile {
     pub command: CommandLine,
     /// The command that resumes a session; `None` when the client cannot resume.
     pub resume: Option<CommandLine>,
+    /// The model, for `{model}`.
+    pub model: Option<String>,
+    /// Further arguments, for `{args}`.
+    pub args: Vec<CommandWord>,
+    /// The files that are written for each start.
+    pub files: AttemptFiles,
+    /// Patterns, as in `.gitignore`, of files that the client leaves in the worktree and that are not work.
+    pub exclude: Vec<String>,
     /// How the client receives its brief.
     pub brief: BriefDelivery,
     /// The template that briefs are rendered from.
@@ -118,6 +127,16 @@ pub enum TemplateSource {
 }
 
 impl Profile {
+    /// Returns the profile with another model; `None` if a command has no place for it.
+    pub(super) fn with_model(mut self, model: &str) -> Option<Self> {
+        let mut commands = std::iter::once(&self.command).chain(&self.resume);
+        if !commands.all(CommandLine::takes_model) {
+            return None;
+        }
+        self.model = Some(model.to_owned());
+        Some(self)
+    }
+
     /// Whether the wrapper chooses a session id before the first start, by [`session_uuid`].
     #[must_use]
     pub fn chooses_session(&self) -> bool {
@@ -151,6 +170,17 @@ impl Profile {
             rules.iter_mut().for_each(EventRules::ignore_sessions);
         }
         EventReader::new(rules, before, self.price)
+    }
+
+    /// Whether a start needs the folder `{attempt_dir}`.
+    #[must_use]
+    pub fn uses_attempt_dir(&self) -> bool {
+        let placeholder = CommandPlaceholder::AttemptDir;
+        let commands = [Some(&self.command), self.resume.as_ref()];
+        !self.files.is_empty()
+            || commands.into_iter().flatten().any(|command| command.contains_placeholder(placeholder))
+            || self.args.iter().any(|word| word.contains_placeholder(placeholder))
+            || self.settings.contains_placeholder(placeholder)
     }
 
     /// Whether the client is told what the attempt may cost.

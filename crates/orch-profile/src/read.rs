@@ -12,10 +12,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::brief::BriefTemplate;
-use super::command::{CommandLine, CommandPlaceholder};
+use super::command::{CommandLine, CommandPlaceholder, CommandWord};
 use super::error::{FieldProblem, ProfileError, ProfileOrigin};
 use super::events::EventRules;
 use super::exit_meaning::ExitTable;
+use super::extends::find_extended;
+use super::files::AttemptFiles;
 use super::limit;
 use super::metering::{CostDeclaration, MeteringMode, TokenPrice};
 use super::profile::{
@@ -29,8 +31,18 @@ use super::variables::{PassedVariables, VariableSettings};
 struct ProfileFile {
     #[serde(deserialize_with = "deserialize_name")]
     name: Spanned<Slug>,
+    /// Read before: see [`super::extends`].
+    #[serde(rename = "extends")]
+    _extends: Option<String>,
     command: Spanned<CommandLine>,
     resume: Option<Spanned<CommandLine>>,
+    model: Option<Spanned<String>>,
+    #[serde(default)]
+    args: Option<Spanned<Vec<CommandWord>>>,
+    #[serde(default)]
+    files: AttemptFiles,
+    #[serde(default)]
+    exclude: Vec<String>,
     brief: Option<BriefDelivery>,
     template: Option<String>,
     template_file: Option<Spanned<String>>,
@@ -103,34 +115,50 @@ impl Profile {
     /// # Errors
     /// Names the line and the field that is invalid.
     pub fn parse(text: &str, origin: ProfileOrigin) -> Result<Self, ProfileError> {
-        parse_profile(text, origin, None)
+        parse_profile(&ProfileText { written: text, complete: None }, origin, None)
+    }
+}
+
+/// The text of a profile.
+pub(super) struct ProfileText<'a> {
+    /// As it is written, for places in it.
+    pub written: &'a str,
+    /// Completed by the profile that it extends.
+    pub complete: Option<&'a str>,
+}
+
+impl ProfileText<'_> {
+    /// Returns the line, from 1, of a field: where it is written, else where the profile says what it extends.
+    fn line_of(&self, names: &[String], span: Option<Range<usize>>) -> usize {
+        let is_written = self.complete.is_none();
+        let span = find_span(self.written, names)
+            .or(span.filter(|_| is_written))
+            .or_else(|| Some(find_extended(self.written)?.0));
+        line_at(self.written, span.map_or(0, |span| span.start))
     }
 }
 
 /// Parses a profile file, whose name must be `expected` if that is given.
 pub(super) fn parse_profile(
-    text: &str,
+    source: &ProfileText<'_>,
     origin: ProfileOrigin,
     expected: Option<&Slug>,
 ) -> Result<Profile, ProfileError> {
-    let invalid = |field: Option<String>, span: Option<Range<usize>>, problem| ProfileError::Invalid {
+    let text = source.complete.unwrap_or(source.written);
+    let invalid = |names: &[String], span: Option<Range<usize>>, problem| ProfileError::Invalid {
         origin: origin.clone(),
-        line: line_at(text, span.map_or(0, |span| span.start)),
-        field,
+        line: source.line_of(names, span),
+        field: (!names.is_empty()).then(|| names.join(".")),
         problem,
     };
     let toml_problem = |error: &toml::de::Error| FieldProblem::Toml { message: error.message().to_owned() };
     let deserializer =
-        toml::Deserializer::parse(text).map_err(|error| invalid(None, error.span(), toml_problem(&error)))?;
+        toml::Deserializer::parse(text).map_err(|error| invalid(&[], error.span(), toml_problem(&error)))?;
     let file: ProfileFile = serde_path_to_error::deserialize(deserializer).map_err(|error| {
-        let names = field_names(error.path());
-        let field = (!names.is_empty()).then(|| names.join("."));
-        // The parser gives an invalid entry the span of its whole list.
-        let span = find_span(text, &names).or(error.inner().span());
-        invalid(field, span, toml_problem(error.inner()))
+        invalid(&field_names(error.path()), error.inner().span(), toml_problem(error.inner()))
     })?;
     build_profile(file, origin.clone(), expected)
-        .map_err(|(field, span, problem)| invalid(Some(field.to_owned()), Some(span), problem))
+        .map_err(|(field, span, problem)| invalid(&[field.to_owned()], Some(span), problem))
 }
 
 /// Returns the names of the fields and the indices of the lists on a path.
@@ -172,7 +200,7 @@ fn find_span(text: &str, names: &[String]) -> Option<Range<usize>> {
 }
 
 /// Returns the line, from 1, of an offset.
-fn line_at(text: &str, offset: usize) -> usize {
+pub(super) fn line_at(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
     before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
@@ -193,7 +221,12 @@ fn build_profile(
         check_delivery(brief, "resume", resume)?;
         check_session(resume, file.command.get_ref(), file.events.as_ref())?;
     }
+    check_places(&file)?;
     Ok(Profile {
+        model: file.model.map(Spanned::into_inner),
+        args: file.args.map(Spanned::into_inner).unwrap_or_default(),
+        files: file.files,
+        exclude: file.exclude,
         name: file.name.into_inner(),
         template: choose_template(file.template, file.template_file, &origin)?,
         origin,
@@ -220,6 +253,21 @@ fn build_profile(
         events: file.events,
         exit: file.exit,
     })
+}
+
+/// Checks that the commands have a place for the model and for further arguments.
+fn check_places(file: &ProfileFile) -> Result<(), LocatedProblem> {
+    let commands = [Some(file.command.get_ref()), file.resume.as_ref().map(Spanned::get_ref)];
+    let all = |has_place: fn(&CommandLine) -> bool| commands.into_iter().flatten().all(has_place);
+    match (&file.model, &file.args) {
+        (Some(model), _) if !all(CommandLine::takes_model) => {
+            Err(("model", model.span(), FieldProblem::NoPlace { placeholder: "model" }))
+        }
+        (_, Some(args)) if !all(CommandLine::takes_arguments) => {
+            Err(("args", args.span(), FieldProblem::NoPlace { placeholder: "args" }))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns the delivery that a command's placeholders imply.

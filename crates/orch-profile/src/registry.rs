@@ -9,10 +9,11 @@ use orch_core::id::Slug;
 
 use super::brief::{BriefTemplate, TemplateError};
 use super::builtin::{BUILT_IN, built_in_profile};
-use super::error::{InvalidProfileReference, ProfileError, ProfileOrigin};
+use super::error::{FieldProblem, InvalidProfileReference, ProfileError, ProfileOrigin};
+use super::extends::{EXTENDS, complete_text, find_extended};
 use super::limit;
 use super::profile::{Profile, TemplateSource};
-use super::read::parse_profile;
+use super::read::{ProfileText, line_at, parse_profile};
 use super::text_file::TextFileKind;
 use orch_process::TrustRecord;
 use orch_process::private_file::list_folder;
@@ -27,6 +28,8 @@ const PROFILE_FILE: TextFileKind = TextFileKind { name: "the profile", bytes_max
 pub enum ProfileReference {
     /// By its name.
     Name(Slug),
+    /// By its name, with another model: `claude:opus`.
+    Model(Slug, String),
     /// By the path of its file.
     Path(PathBuf),
 }
@@ -35,6 +38,7 @@ impl fmt::Display for ProfileReference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => name.fmt(formatter),
+            Self::Model(name, model) => write!(formatter, "{name}:{model}"),
             Self::Path(path) => path.display().fmt(formatter),
         }
     }
@@ -43,8 +47,14 @@ impl fmt::Display for ProfileReference {
 impl FromStr for ProfileReference {
     type Err = InvalidProfileReference;
 
-    /// Parses a path, which contains a slash or ends in `.toml`, or else a name.
+    /// Parses `NAME:MODEL`, or a path, which contains a slash or ends in `.toml`, or else a name.
     fn from_str(text: &str) -> Result<Self, InvalidProfileReference> {
+        if let Some((name, model)) = text.split_once(':')
+            && let Ok(name) = Slug::new(name)
+            && !model.is_empty()
+        {
+            return Ok(Self::Model(name, model.to_owned()));
+        }
         if text.contains('/') || text.ends_with(".toml") {
             return Ok(Self::Path(PathBuf::from(text)));
         }
@@ -75,9 +85,20 @@ impl ProfileRegistry {
     pub fn load_profile(&self, reference: &ProfileReference) -> Result<Profile, ProfileError> {
         match reference {
             ProfileReference::Path(path) => {
-                Profile::parse(&PROFILE_FILE.read(path)?, ProfileOrigin::File(path.clone()))
+                let origin = ProfileOrigin::File(path.clone());
+                self.parse_text(&PROFILE_FILE.read(path)?, &mut vec![origin], None)
             }
             ProfileReference::Name(name) => self.load_by_name(name),
+            ProfileReference::Model(name, model) => {
+                let profile = self.load_by_name(name)?;
+                let origin = profile.origin.clone();
+                profile.with_model(model).ok_or_else(|| ProfileError::Invalid {
+                    origin,
+                    line: 1,
+                    field: Some("model".to_owned()),
+                    problem: FieldProblem::NoPlace { placeholder: "model" },
+                })
+            }
         }
     }
 
@@ -125,17 +146,68 @@ impl ProfileRegistry {
     }
 
     fn load_by_name(&self, name: &Slug) -> Result<Profile, ProfileError> {
+        let (text, origin) = self.find_text(name, &[])?;
+        let expected = (origin != ProfileOrigin::BuiltIn).then_some(name);
+        self.parse_text(&text, &mut vec![origin], expected)
+    }
+
+    /// Finds the text of a profile by its name, apart from those of which a profile that extends it was made.
+    fn find_text(
+        &self,
+        name: &Slug,
+        seen: &[ProfileOrigin],
+    ) -> Result<(String, ProfileOrigin), ProfileError> {
         let file = format!("{name}.toml");
         let files: Vec<PathBuf> =
             self.folders.iter().map(|folder| folder.join("profiles").join(&file)).collect();
         for (folder, path) in self.folders.iter().zip(&files) {
-            if let Some(text) = PROFILE_FILE.read_trusted(folder, path, &self.trust)? {
-                return parse_profile(&text, ProfileOrigin::File(path.clone()), Some(name));
+            let origin = ProfileOrigin::File(path.clone());
+            if !seen.contains(&origin)
+                && let Some(text) = PROFILE_FILE.read_trusted(folder, path, &self.trust)?
+            {
+                return Ok((text, origin));
             }
         }
         match built_in_profile(name.as_str()) {
-            Some(text) => Profile::parse(text, ProfileOrigin::BuiltIn),
+            Some(text) => Ok((text.to_owned(), ProfileOrigin::BuiltIn)),
             None => Err(ProfileError::Unknown { name: name.clone(), searched: files }),
         }
+    }
+
+    /// Parses the text of a profile, completed by those that it extends. `seen` ends with where the text is from.
+    fn parse_text(
+        &self,
+        text: &str,
+        seen: &mut Vec<ProfileOrigin>,
+        expected: Option<&Slug>,
+    ) -> Result<Profile, ProfileError> {
+        let origin = seen.last().cloned().unwrap_or(ProfileOrigin::BuiltIn);
+        let complete = self.complete(text, seen)?;
+        parse_profile(&ProfileText { written: text, complete: complete.as_deref() }, origin, expected)
+    }
+
+    /// Returns a text completed by the profiles that it extends; `None` if it extends none.
+    fn complete(&self, text: &str, seen: &mut Vec<ProfileOrigin>) -> Result<Option<String>, ProfileError> {
+        let Some((span, name)) = find_extended(text) else { return Ok(None) };
+        let invalid = |problem| ProfileError::Invalid {
+            origin: seen.last().cloned().unwrap_or(ProfileOrigin::BuiltIn),
+            line: line_at(text, span.start),
+            field: Some(EXTENDS.to_owned()),
+            problem,
+        };
+        let name = name.map_err(|error| invalid(FieldProblem::Extends(error)))?;
+        if seen.len() > limit::EXTENDED_MAX {
+            return Err(invalid(FieldProblem::TooManyExtended));
+        }
+        let (extended, origin) = self.find_text(&name, seen)?;
+        seen.push(origin.clone());
+        let whole = self.complete(&extended, seen)?;
+        let source = ProfileText { written: &extended, complete: whole.as_deref() };
+        parse_profile(&source, origin.clone(), None)?;
+        let folder = match &origin {
+            ProfileOrigin::File(path) => path.parent(),
+            ProfileOrigin::BuiltIn => None,
+        };
+        Ok(complete_text(text, whole.as_deref().unwrap_or(&extended), folder))
     }
 }

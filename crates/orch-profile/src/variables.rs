@@ -98,6 +98,12 @@ impl TryFrom<String> for ProfileVariableValue {
 pub struct VariableSettings(BTreeMap<VariableName, ProfileVariableValue>);
 
 impl VariableSettings {
+    /// Whether a value contains a placeholder.
+    #[must_use]
+    pub fn contains_placeholder(&self, placeholder: CommandPlaceholder) -> bool {
+        self.0.values().any(|value| value.0.contains_placeholder(placeholder))
+    }
+
     /// Whether a variable is set.
     #[must_use]
     pub fn sets_variable(&self, name: &str) -> bool {

@@ -87,7 +87,15 @@ const WALLS: [AllowedDependencies; 18] = [
     AllowedDependencies {
         room: "orch-profile",
         ours: &["orch-core", "orch-process"],
-        others: &["minijinja", "serde", "serde_json", "serde_path_to_error", "thiserror", "toml"],
+        others: &[
+            "minijinja",
+            "regex-lite",
+            "serde",
+            "serde_json",
+            "serde_path_to_error",
+            "thiserror",
+            "toml",
+        ],
     },
     AllowedDependencies {
         room: "orch-supervisor",

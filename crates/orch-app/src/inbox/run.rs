@@ -12,6 +12,7 @@ use orch_core::id::Slug;
 use orch_core::message::MessageKind;
 use orch_inbox::Error;
 use orch_inbox::claim::ClaimRequest;
+use orch_inbox::world::HostEnvironment;
 use orch_process::mailbox::MailboxHandler;
 use orch_process::{EnvironmentVariables, SecretValues, reexec};
 use orch_profile::brief::TemplateError;
@@ -145,6 +146,7 @@ impl App<'_> {
             open: &open,
             store,
             relay: &relay,
+            host: HostEnvironment::new(EnvironmentVariables::inherit_sanitized()),
             secrets,
             limit: launch.limit_ms.map(|limit| Duration::from_millis(u64::try_from(limit).unwrap_or(0))),
             ends_silent: launch.end_silent,

@@ -112,7 +112,33 @@ impl Worktree<'_> {
             excludes.extend_from_slice(&pattern);
             excludes.push(b'\n');
         }
-        self.write_own_file(EXCLUDES_FILE, &excludes)?;
+        self.write_excludes(&excludes)
+    }
+
+    /// Excludes what these patterns of a `.gitignore` match, in addition to what is excluded already.
+    pub fn exclude_patterns(&self, patterns: &[String]) -> Result<(), GitError> {
+        let file = self.git_dir().join(EXCLUDES_FILE);
+        let mut excludes = match fs::read(&file) {
+            Ok(excludes) => excludes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.user_excludes()?,
+            Err(error) => return Err(GitError::io("read", file)(error)),
+        };
+        let before = excludes.len();
+        for pattern in patterns {
+            if pattern.contains(['\0', '\n']) {
+                return Err(GitError::InvalidPattern(pattern.clone()));
+            }
+            if !excludes.split(|byte| *byte == b'\n').any(|line| line == pattern.as_bytes()) {
+                excludes.extend_from_slice(pattern.as_bytes());
+                excludes.push(b'\n');
+            }
+        }
+        if excludes.len() == before { Ok(()) } else { self.write_excludes(&excludes) }
+    }
+
+    /// Writes the excludes file, and makes it known to git.
+    fn write_excludes(&self, excludes: &[u8]) -> Result<(), GitError> {
+        self.write_own_file(EXCLUDES_FILE, excludes)?;
         let path = self.git_dir().join(EXCLUDES_FILE);
         let setting = format!("[core]\n\texcludesFile = \"{}\"\n", escape_setting(&path));
         self.write_own_file(EXCLUDES_CONFIG, setting.as_bytes())?;

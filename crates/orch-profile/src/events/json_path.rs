@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A path to a value in an event: names of fields and indices of lists, joined by dots.
+/// The part of a path that stands for every entry of a list; the first that leads on counts.
+const ANY_ENTRY: &str = "*";
+
+/// A path to a value in an event: names of fields and indices of lists, joined by dots; `*` for any entry of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct JsonPath(String);
@@ -25,22 +28,33 @@ impl JsonPath {
     /// Returns the value at this path.
     #[must_use]
     pub fn find_value<'a>(&self, event: &'a Value) -> Option<&'a Value> {
-        self.0.split('.').try_fold(event, |value, name| match value {
-            Value::Object(fields) => fields.get(name),
-            Value::Array(entries) => entries.get(name.parse::<usize>().ok()?),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-        })
+        find_accepted(event, &self.0, &|value| Some(value))
     }
 
     /// Returns the string, number or boolean at this path as a text that is not blank.
     #[must_use]
     pub fn find_text(&self, event: &Value) -> Option<String> {
-        match self.find_value(event)? {
+        find_accepted(event, &self.0, &|value| match value {
             Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
             Value::Bool(flag) => Some(flag.to_string()),
             Value::String(_) | Value::Null | Value::Array(_) | Value::Object(_) => None,
-        }
+        })
+    }
+}
+
+/// Follows a path and returns what is made of the first value at its end that is accepted.
+fn find_accepted<'a, T>(value: &'a Value, path: &str, accept: &dyn Fn(&'a Value) -> Option<T>) -> Option<T> {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let follow = |value| match rest {
+        Some(rest) => find_accepted(value, rest, accept),
+        None => accept(value),
+    };
+    match value {
+        Value::Object(fields) => follow(fields.get(name)?),
+        Value::Array(entries) if name == ANY_ENTRY => entries.iter().find_map(follow),
+        Value::Array(entries) => follow(entries.get(name.parse::<usize>().ok()?)?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 
@@ -77,14 +91,32 @@ impl JsonScalar {
     }
 }
 
-/// The condition under which a rule applies to an event: each path leads to one of its values.
+/// The condition under which a rule applies to an event: every entry of it must be true.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "toml::Table")]
-pub struct EventCondition(Vec<(JsonPath, Vec<JsonScalar>)>);
+pub struct EventCondition(Vec<ConditionTerm>);
+
+/// One entry of a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ConditionTerm {
+    /// The path leads to one of these values.
+    Equals(JsonPath, Vec<JsonScalar>),
+    /// `absent`: the path leads nowhere, or to null.
+    Absent(JsonPath),
+    /// `empty`: the path leads nowhere, or to null, a blank text, or a list or table without entries.
+    Empty(JsonPath),
+    /// `contains`: the text at the path contains one of these, in upper or lower case.
+    Contains(JsonPath, Vec<String>),
+    /// `not`: this condition is false.
+    Not(EventCondition),
+}
 
 /// Why a table is not a condition.
 #[derive(Debug, thiserror::Error)]
-#[error("`{path}`: a condition compares with a string, an integer, true or false, or a list of these")]
+#[error(
+    "`{path}`: a condition compares with a string, an integer, true or false, or a list of these; \
+     `absent` and `empty` list paths, `contains` gives texts for paths, and `not` is a condition"
+)]
 pub struct EventConditionError {
     path: String,
 }
@@ -103,6 +135,12 @@ impl EventCondition {
     /// Adds the entries of a table. `item.type = "x"` is a nested table, and equals `"item.type" = "x"`.
     fn add_table(&mut self, table: toml::Table, parent: &str) -> Result<(), EventConditionError> {
         for (name, value) in table {
+            if parent.is_empty()
+                && let Some(entries) = read_special_entry(&name, &value)
+            {
+                self.0.extend(entries.ok_or(EventConditionError { path: name })?);
+                continue;
+            }
             let path = if parent.is_empty() { name } else { format!("{parent}.{name}") };
             let values: Option<Vec<JsonScalar>> = match value {
                 toml::Value::Table(inner) => {
@@ -115,7 +153,8 @@ impl EventCondition {
                 value => JsonScalar::from_toml(value).map(|scalar| vec![scalar]),
             };
             let parsed = JsonPath::try_from(path.clone()).ok().zip(values);
-            self.0.push(parsed.ok_or(EventConditionError { path })?);
+            let (path, values) = parsed.ok_or(EventConditionError { path })?;
+            self.0.push(ConditionTerm::Equals(path, values));
         }
         Ok(())
     }
@@ -123,10 +162,78 @@ impl EventCondition {
     /// Whether the condition is true for an event.
     #[must_use]
     pub fn matches_event(&self, event: &Value) -> bool {
-        self.0.iter().all(|(path, allowed)| {
-            let value = path.find_value(event);
-            value.is_some_and(|value| allowed.iter().any(|scalar| scalar.equals_value(value)))
-        })
+        self.0.iter().all(|entry| entry.matches_event(event))
+    }
+}
+
+impl ConditionTerm {
+    fn matches_event(&self, event: &Value) -> bool {
+        match self {
+            Self::Equals(path, allowed) => {
+                let is_allowed = |value: &Value| allowed.iter().any(|scalar| scalar.equals_value(value));
+                find_accepted(event, &path.0, &|value| is_allowed(value).then_some(())).is_some()
+            }
+            Self::Absent(path) => path.find_value(event).is_none_or(Value::is_null),
+            Self::Empty(path) => path.find_value(event).is_none_or(|value| match value {
+                Value::Null => true,
+                Value::String(text) => text.trim().is_empty(),
+                Value::Array(entries) => entries.is_empty(),
+                Value::Object(fields) => fields.is_empty(),
+                Value::Bool(_) | Value::Number(_) => false,
+            }),
+            Self::Contains(path, parts) => path.find_text(event).is_some_and(|text| {
+                let lower = text.to_lowercase();
+                parts.iter().any(|part| lower.contains(part.as_str()))
+            }),
+            Self::Not(condition) => !condition.matches_event(event),
+        }
+    }
+}
+
+/// Reads an entry that does not compare a path; `None` for one that does, and `Some(None)` for an invalid one.
+fn read_special_entry(name: &str, value: &toml::Value) -> Option<Option<Vec<ConditionTerm>>> {
+    let paths = || -> Option<Vec<JsonPath>> {
+        read_texts(value)?.into_iter().map(|path| JsonPath::try_from(path).ok()).collect()
+    };
+    let entries = match name {
+        "absent" => paths().map(|paths| paths.into_iter().map(ConditionTerm::Absent).collect()),
+        "empty" => paths().map(|paths| paths.into_iter().map(ConditionTerm::Empty).collect()),
+        "contains" => value.as_table().and_then(|table| {
+            let mut entries = Vec::new();
+            add_contained(table, "", &mut entries)?;
+            Some(entries)
+        }),
+        "not" => value.as_table().and_then(|table| {
+            let condition = EventCondition::try_from(table.clone()).ok()?;
+            Some(vec![ConditionTerm::Not(condition)])
+        }),
+        _ => return None,
+    };
+    Some(entries)
+}
+
+/// Adds the entries of `contains`, in which tables may be nested as elsewhere.
+fn add_contained(table: &toml::Table, parent: &str, entries: &mut Vec<ConditionTerm>) -> Option<()> {
+    for (name, value) in table {
+        let path = if parent.is_empty() { name.clone() } else { format!("{parent}.{name}") };
+        if let Some(inner) = value.as_table() {
+            add_contained(inner, &path, entries)?;
+            continue;
+        }
+        let parts = read_texts(value)?.iter().map(|part| part.to_lowercase()).collect();
+        entries.push(ConditionTerm::Contains(JsonPath::try_from(path).ok()?, parts));
+    }
+    Some(())
+}
+
+/// Reads a string, or a list of at least one string.
+fn read_texts(value: &toml::Value) -> Option<Vec<String>> {
+    match value {
+        toml::Value::String(text) => Some(vec![text.clone()]),
+        toml::Value::Array(list) if !list.is_empty() => {
+            list.iter().map(|entry| entry.as_str().map(str::to_owned)).collect()
+        }
+        _ => None,
     }
 }
 
@@ -142,6 +249,9 @@ mod tests {
             ("a.b.0", Some("x")),
             ("a.b.1.c", Some("3")),
             ("a.7", Some("true")),
+            ("a.b.*", Some("x")),
+            ("a.b.*.c", Some("3")),
+            ("a.*", None),
             ("a.b.2", None),
             ("a.b", None),
             ("a.b.c", None),
@@ -159,7 +269,9 @@ mod tests {
 
     #[test]
     fn every_entry_of_a_condition_must_match() {
-        let event = json!({"type": "result", "error": false, "status": 429, "item": {"kind": "x"}});
+        let event = json!({
+            "type": "result", "error": false, "status": 429, "item": {"kind": "x"}, "blank": " ", "list": [],
+        });
         for (condition, matches) in [
             ("", true),
             ("type = 'result'", true),
@@ -170,11 +282,31 @@ mod tests {
             ("none = false", false),
             ("item.kind = 'x'", true),
             ("'item.kind' = 'y'", false),
+            ("absent = 'none'", true),
+            ("absent = ['none', 'status']", false),
+            ("empty = 'blank'", true),
+            ("empty = 'list'\nnot = {empty = 'type'}", true),
+            ("empty = 'status'", false),
+            ("contains = {type = ['ESU', 'x']}", true),
+            ("contains.item.kind = 'y'", false),
+            ("not = {status = 429}", false),
+            ("not = {status = 429, error = true}", true),
         ] {
             let parsed: EventCondition = toml::from_str(condition).unwrap();
             assert_eq!(parsed.matches_event(&event), matches, "{condition}");
         }
-        for invalid in ["a = 1.5", "a = []", "a = [[1]]", "a = 2020-01-01", "'a..b' = 1", "a = {b = [{}]}"] {
+        for invalid in [
+            "a = 1.5",
+            "a = []",
+            "a = [[1]]",
+            "a = 2020-01-01",
+            "'a..b' = 1",
+            "a = {b = [{}]}",
+            "absent = 1",
+            "empty = []",
+            "contains = 'x'",
+            "not = 'x'",
+        ] {
             assert!(toml::from_str::<EventCondition>(invalid).is_err(), "{invalid}");
         }
     }

@@ -5,6 +5,7 @@
 
 mod json_path;
 mod line_buffer;
+mod plain_pattern;
 mod reset_time;
 mod rules;
 mod usage;
@@ -18,6 +19,7 @@ pub use rules::{CostRule, EventRules, FailureCause, FailureRule, ReportedFailure
 pub use usage::{CounterScope, SessionTotals, TokenCounts, UsdMicros};
 
 use self::line_buffer::EventLineBuffer;
+use self::rules::OutputLine;
 use self::usage::UsageCounter;
 use super::limit;
 use super::metering::TokenPrice;
@@ -69,7 +71,30 @@ pub struct EventReader {
     rules: Option<EventRules>,
     lines: EventLineBuffer,
     usage: UsageCounter,
+    statement: OpenStatement,
     summary: ClientSummary,
+}
+
+/// The last statement as far as its pieces have come, if more may follow.
+#[derive(Clone, Debug, Default)]
+struct OpenStatement(Option<String>);
+
+impl OpenStatement {
+    /// Puts pieces together; any activity of another kind ends the statement.
+    fn join_pieces(&mut self, rules: &EventRules, event: &Value, update: &mut ClientUpdate) {
+        let found = TextRule::find_piece(&rules.result, event).filter(|_| update.failure.is_none());
+        match found {
+            Some(found) if found.is_piece => {
+                let text = self.0.take().unwrap_or_default() + &found.text;
+                let text = truncate_end(&text, limit::RESULT_BYTES);
+                update.result = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+                self.0 = Some(text);
+            }
+            Some(_) => self.0 = None,
+            None if update.activity.is_some() => self.0 = None,
+            None => {}
+        }
+    }
 }
 
 impl EventReader {
@@ -77,14 +102,17 @@ impl EventReader {
     #[must_use]
     pub(super) fn new(rules: Option<EventRules>, before: SessionTotals, price: Option<TokenPrice>) -> Self {
         let usage = UsageCounter::starting_from(before, price);
-        Self { rules, lines: EventLineBuffer::new(), usage, summary: ClientSummary::default() }
+        let (lines, summary) = (EventLineBuffer::new(), ClientSummary::default());
+        Self { rules, lines, usage, statement: OpenStatement::default(), summary }
     }
 
     /// Appends output, and returns the updates from the lines that it completes.
     pub fn feed_output(&mut self, bytes: &[u8]) -> Vec<ClientUpdate> {
         let mut updates = Vec::new();
-        let Self { rules, lines, usage, summary } = self;
-        lines.push_bytes(bytes, |line| updates.extend(read_event_line(rules.as_ref(), usage, summary, line)));
+        let Self { rules, lines, usage, statement, summary } = self;
+        lines.push_bytes(bytes, |line| {
+            updates.extend(read_event_line(rules.as_ref(), (usage, statement), summary, line));
+        });
         updates
     }
 
@@ -97,9 +125,9 @@ impl EventReader {
     /// Reads a last line without a newline, and returns the summary.
     #[must_use]
     pub fn finish(self) -> ClientSummary {
-        let Self { rules, lines, mut usage, mut summary } = self;
+        let Self { rules, lines, mut usage, mut statement, mut summary } = self;
         if let Some(line) = lines.into_partial_line() {
-            read_event_line(rules.as_ref(), &mut usage, &mut summary, &line);
+            read_event_line(rules.as_ref(), (&mut usage, &mut statement), &mut summary, &line);
         }
         summary
     }
@@ -108,7 +136,7 @@ impl EventReader {
 /// Reads one line, and adds it to the summary.
 fn read_event_line(
     rules: Option<&EventRules>,
-    usage: &mut UsageCounter,
+    (usage, statement): (&mut UsageCounter, &mut OpenStatement),
     summary: &mut ClientSummary,
     line: &[u8],
 ) -> Option<ClientUpdate> {
@@ -117,15 +145,18 @@ fn read_event_line(
         let has_text = !text.is_empty();
         return has_text.then(|| ClientUpdate { activity: Some(text), ..ClientUpdate::default() });
     };
-    // The first byte rules out most lines that are not events.
-    if !line.trim_ascii_start().starts_with(b"{") {
-        append_plain_line(&mut summary.plain_tail, line);
-        return None;
-    }
-    let event: Value = serde_json::from_slice(line).ok()?;
+    let event = match rules.read_line(line) {
+        OutputLine::Event(event) => event,
+        OutputLine::Plain => {
+            append_plain_line(&mut summary.plain_tail, line);
+            return None;
+        }
+        OutputLine::Nothing => return None,
+    };
     summary.has_events = true;
     summary.reset = rules.find_reset_time(&event).or(summary.reset);
     let mut update = extract_update(rules, usage, &event);
+    statement.join_pieces(rules, &event, &mut update);
     // Many clients repeat their session id in every event.
     update.session = update.session.filter(|id| summary.session.as_ref() != Some(id));
     if update == ClientUpdate::default() {

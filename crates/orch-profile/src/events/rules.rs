@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::super::limit;
 use super::super::one_or_many::deserialize_one_or_many;
 use super::json_path::{EventCondition, JsonPath};
+use super::plain_pattern::PlainPattern;
 use super::reset_time::ResetTime;
 use super::usage::{CounterScope, TokenCounts, UsdMicros};
 
@@ -17,6 +18,9 @@ use super::usage::{CounterScope, TokenCounts, UsdMicros};
 #[serde(deny_unknown_fields)]
 pub struct EventRules {
     format: EventFormat,
+    /// For plain output: what its lines say.
+    #[serde(default)]
+    pattern: Vec<PlainPattern>,
     #[serde(default)]
     pub(super) session: Vec<TextRule>,
     #[serde(default)]
@@ -38,6 +42,18 @@ pub struct EventRules {
 enum EventFormat {
     /// One JSON object per line.
     JsonLines,
+    /// Plain lines, read by patterns.
+    Plain,
+}
+
+/// What one line of output is.
+pub(super) enum OutputLine {
+    /// An event.
+    Event(Value),
+    /// A line of plain output beside the events.
+    Plain,
+    /// Neither.
+    Nothing,
 }
 
 /// Deserializes one table, or a list of tables.
@@ -93,6 +109,25 @@ impl EventRules {
         !self.session.is_empty()
     }
 
+    /// Reads one line of output.
+    pub(super) fn read_line(&self, line: &[u8]) -> OutputLine {
+        match self.format {
+            // The first byte rules out most lines that are not events.
+            EventFormat::JsonLines if !line.trim_ascii_start().starts_with(b"{") => OutputLine::Plain,
+            EventFormat::JsonLines => match serde_json::from_slice(line) {
+                Ok(event) => OutputLine::Event(event),
+                Err(_) => OutputLine::Nothing,
+            },
+            EventFormat::Plain => {
+                let text = to_one_line(&String::from_utf8_lossy(line), limit::RESULT_BYTES);
+                match self.pattern.iter().find_map(|pattern| pattern.read_line(&text)) {
+                    Some(event) => OutputLine::Event(event),
+                    None => OutputLine::Plain,
+                }
+            }
+        }
+    }
+
     /// Returns the failure that an event reports.
     pub(super) fn find_failure(&self, event: &Value) -> Option<ReportedFailure> {
         self.failure.iter().find_map(|rule| rule.find_failure(event))
@@ -120,13 +155,35 @@ pub struct TextRule {
     when: EventCondition,
     #[serde(deserialize_with = "deserialize_one_or_many")]
     path: Vec<JsonPath>,
+    /// Whether the texts of consecutive events are pieces of one.
+    #[serde(default)]
+    pieces: bool,
+}
+
+/// A text that a rule found.
+pub(super) struct FoundText {
+    pub text: String,
+    /// Whether it continues the text that was found before.
+    pub is_piece: bool,
 }
 
 impl TextRule {
     /// Returns the text that the first matching rule finds.
     pub(super) fn find_first(rules: &[Self], event: &Value) -> Option<String> {
+        Self::find_piece(rules, event).map(|found| found.text)
+    }
+
+    /// Returns the text that the first matching rule finds, and whether it is a piece of a longer text. A piece may be blank.
+    pub(super) fn find_piece(rules: &[Self], event: &Value) -> Option<FoundText> {
         let mut matching = rules.iter().filter(|rule| rule.when.matches_event(event));
-        matching.find_map(|rule| first_text(&rule.path, event))
+        matching.find_map(|rule| {
+            let blank = || {
+                let value = rule.path.iter().find_map(|path| path.find_value(event)?.as_str());
+                value.filter(|_| rule.pieces).map(str::to_owned)
+            };
+            let text = first_text(&rule.path, event).or_else(blank)?;
+            Some(FoundText { text, is_piece: rule.pieces })
+        })
     }
 }
 

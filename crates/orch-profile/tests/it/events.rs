@@ -299,3 +299,67 @@ fn a_failure_without_a_message_is_described_by_its_exit() {
         ClientEnd::Failed { cause: FailureCause::Client, text: "it ended with exit status 1".to_owned() }
     );
 }
+
+#[test]
+fn gemini_speaks_in_pieces() {
+    let lines = [
+        r#"{"type":"init","session_id":"s-1","model":"m"}"#,
+        r#"{"type":"message","role":"assistant","content":"I look","delta":true}"#,
+        r#"{"type":"tool_use","tool_name":"run_shell_command","parameters":{"command":"ls"}}"#,
+        r#"{"type":"message","role":"assistant","content":"All","delta":true}"#,
+        r#"{"type":"message","role":"assistant","content":" ","delta":true}"#,
+        r#"{"type":"message","role":"assistant","content":"done.","delta":true}"#,
+        r#"{"type":"result","status":"success","stats":{"input_tokens":50,"cached":20,"output_tokens":7}}"#,
+    ];
+    let (updates, summary) = read_events("gemini", SessionTotals::default(), &lines);
+    assert_eq!(activities(&updates), ["ls"]);
+    assert_eq!(summary.result.as_deref(), Some("All done."));
+    assert_eq!(summary.tokens, Some(TokenCounts { input: 50, cached_input: 20, output: 7 }));
+    let refused = r#"{"type":"result","status":"error","error":{"message":"429 RESOURCE_EXHAUSTED"}}"#;
+    assert!(matches!(
+        classify_end("gemini", 1, &[refused]),
+        ClientEnd::Failed { cause: FailureCause::Quota, .. }
+    ));
+}
+
+#[test]
+fn an_empty_answer_of_pi_is_a_cut_stream() {
+    let answer = |content: &str| {
+        format!(
+            r#"{{"type":"message_end","message":{{"role":"assistant","stopReason":"stop","content":{content}}}}}"#
+        )
+    };
+    assert!(matches!(
+        classify_end("pi", 0, &[&answer("[]")]),
+        ClientEnd::Failed { cause: FailureCause::Network, .. }
+    ));
+    let said = answer(r#"[{"type":"thinking","thinking":"x"},{"type":"text","text":"Done."}]"#);
+    assert_eq!(classify_end("pi", 0, &[&said]), ClientEnd::Normal);
+    let (_, summary) = read_events("pi", SessionTotals::default(), &[&said]);
+    assert_eq!(summary.result.as_deref(), Some("Done."));
+}
+
+#[test]
+fn plain_lines_of_aider_are_read_by_patterns() {
+    let lines = [
+        "Aider v0.86.2",
+        "Applied edit to src/a.rs",
+        "Tokens: 2.3k sent, 1,204 received. Cost: $0.0042 message, $0.01 session.",
+        "Tokens: 769 sent, 10 received.",
+    ];
+    let (updates, summary) = read_events("aider", SessionTotals::default(), &lines);
+    assert_eq!(activities(&updates), ["Applied edit to src/a.rs"]);
+    assert_eq!(summary.tokens, Some(TokenCounts { input: 3069, cached_input: 0, output: 1214 }));
+    assert_eq!(summary.cost, UsdMicros::from_dollars(0.0042));
+    assert!(summary.plain_tail.contains("Aider v0.86.2"));
+    for (line, cause) in [
+        ("litellm.AuthenticationError: the key is wrong", FailureCause::Access),
+        ("litellm.RateLimitError: later", FailureCause::Quota),
+        ("litellm.APIConnectionError: none", FailureCause::Network),
+    ] {
+        match classify_end("aider", 0, &[line, "Check your key."]) {
+            ClientEnd::Failed { cause: found, .. } => assert_eq!(found, cause, "{line}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+}

@@ -32,6 +32,10 @@ fn placeholder_values<'a>(session: Option<&'a str>) -> PlaceholderValues<'a> {
         inbox: Path::new("/bin/inbox"),
         orch: Path::new("/bin/orch"),
         budget_usd: None,
+        model: None,
+        attempt_dir: Path::new("/store/th-1.files"),
+        names: None,
+        args: &[],
     }
 }
 
@@ -129,7 +133,8 @@ fn problems_of_commands_have_a_line_and_a_field() {
             4,
             Some("command.1"),
             "`{worktre}` is not a placeholder; those are {worktree} {brief} {brief_file} {session} {store_dir} {relay_dir} \
-             {git_dir} {git_common_dir} {inbox} {orch} {budget_usd}, and a brace is written {{ or }}",
+             {git_dir} {git_common_dir} {inbox} {orch} {budget_usd} {model} {attempt_dir} {task} {attempt} \
+             {run}, and a brace is written {{ or }}",
         ),
         ("name = 'x'\ncommand = ['a']\nresume = ['a']\n", 3, Some("resume"), "`{session}` is missing"),
         (
@@ -254,10 +259,10 @@ fn profiles_are_searched_in_order() {
     assert_eq!(error.to_string(), format!("{}, line 1, field `name` is invalid", file.display()));
     assert_eq!(error.source().unwrap().to_string(), "the profile is called `other`, but its file `alias`");
 
-    match registry.load_profile(&"gemini".parse().unwrap()) {
+    match registry.load_profile(&"other-client".parse().unwrap()) {
         Err(ProfileError::Unknown { name, searched }) => {
-            assert_eq!(name.as_str(), "gemini");
-            assert_eq!(searched, [store, user].map(|folder| folder.join("profiles/gemini.toml")));
+            assert_eq!(name.as_str(), "other-client");
+            assert_eq!(searched, [store, user].map(|folder| folder.join("profiles/other-client.toml")));
         }
         other => panic!("{other:?}"),
     }
@@ -271,6 +276,12 @@ fn a_reference_is_a_name_or_a_path() {
         ("claude", Some(ProfileReference::Name(Slug::new("claude").unwrap()))),
         ("x.toml", Some(ProfileReference::Path(PathBuf::from("x.toml")))),
         ("./x", Some(ProfileReference::Path(PathBuf::from("./x")))),
+        (
+            "claude:anthropic/opus",
+            Some(ProfileReference::Model(Slug::new("claude").unwrap(), "anthropic/opus".to_owned())),
+        ),
+        ("./a:b", Some(ProfileReference::Path(PathBuf::from("./a:b")))),
+        ("claude:", None),
         ("Claude", None),
         ("", None),
     ] {
@@ -280,7 +291,10 @@ fn a_reference_is_a_name_or_a_path() {
 
 #[test]
 fn the_built_in_profiles_are_consistent() {
-    assert_eq!(BUILT_IN.map(|(name, _)| built_in(name).name.to_string()), ["shell", "codex", "claude"]);
+    assert_eq!(
+        BUILT_IN.map(|(name, _)| built_in(name).name.to_string()),
+        ["shell", "codex", "claude", "gemini", "opencode", "qwen", "pi", "cline", "aider"]
+    );
     let session = session_uuid([7; 16]);
     let (shell, codex, claude) = (built_in("shell"), built_in("codex"), built_in("claude"));
     assert_eq!(command_words(&shell, None), ["sh", "-e", "/store/brief"]);
@@ -328,5 +342,105 @@ fn a_worker_inherits_listed_variables_only() {
         ("INBOX_LEASE", None),
     ] {
         assert_eq!(environment.get(name).and_then(|value| value.to_str()), value, "{name}");
+    }
+}
+
+#[test]
+fn a_profile_extends_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, user) = (folder.path().join("store"), folder.path().join("user"));
+    let registry = ProfileRegistry::new(&store, Some(&user));
+    let write = |name: &str, text: &str| {
+        std::fs::create_dir_all(user.join("profiles")).unwrap();
+        std::fs::write(user.join(format!("profiles/{name}.toml")), text).unwrap();
+    };
+    let load = |name: &str| registry.load_profile(&name.parse().unwrap());
+    let words = |profile: &Profile| {
+        let (session, args) = (Some("s"), profile.args.as_slice());
+        let values =
+            PlaceholderValues { model: profile.model.as_deref(), args, ..placeholder_values(session) };
+        let (_, words) = profile.command.expand_placeholders(&values).unwrap();
+        words.into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>()
+    };
+    // A file that extends the profile of its own name extends the next one of that name.
+    write("claude", "name = 'claude'\nextends = 'claude'\nsilence = '5m'\n[set]\nMORE = 'x'\n");
+    write(
+        "judge",
+        "name = 'judge'\nextends = 'claude'\nmodel = 'opus'\nargs = ['--add-dir', '{worktree}']\n",
+    );
+    let (claude, judge) = (load("claude").unwrap(), load("judge").unwrap());
+    assert_eq!(claude.silence.map(|silence| silence.0), Some(300_000));
+    assert!(claude.settings.sets_variable("MORE") && claude.settings.sets_variable("DISABLE_AUTOUPDATER"));
+    assert_eq!(claude.events, built_in("claude").events);
+    assert_eq!(words(&claude), words(&built_in("claude")));
+    let added = ["--model", "opus", "--add-dir", "/repo.orch/a b"];
+    assert_eq!(words(&judge), [words(&claude), added.map(str::to_owned).to_vec()].concat());
+    assert_eq!((judge.name.as_str(), judge.silence), ("judge", claude.silence));
+    let named = load("judge:haiku").unwrap();
+    assert_eq!((named.name.as_str(), named.model.as_deref()), ("judge", Some("haiku")));
+
+    // A relative template file belongs to the folder of the profile that names it.
+    write("asks", "name = 'asks'\ncommand = ['x']\ntemplate_file = 'asks.jinja'\n");
+    let child = folder.path().join("child.toml");
+    std::fs::write(&child, "name = 'child'\nextends = 'asks'\n").unwrap();
+    assert_eq!(
+        load(child.to_str().unwrap()).unwrap().template,
+        TemplateSource::File(user.join("profiles/asks.jinja"))
+    );
+    std::fs::write(&child, "name = 'child'\nextends = 'asks'\ntemplate = 'Do it.'\n").unwrap();
+    assert_eq!(load(child.to_str().unwrap()).unwrap().template, TemplateSource::Text("Do it.".to_owned()));
+}
+
+#[test]
+fn problems_of_a_profile_that_extends_another_have_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = ProfileRegistry::new(folder.path(), None);
+    std::fs::create_dir_all(folder.path().join("profiles")).unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(format!("profiles/{name}.toml")), text).unwrap();
+    };
+    let load = |name: &str| registry.load_profile(&name.parse().unwrap());
+    for (text, line, field, problem) in [
+        (
+            "name = 'x'\nextends = 'shell'\nmodel = 'm'\n",
+            3,
+            "model",
+            "`command` and `resume` have no place for it",
+        ),
+        ("name = 'x'\n\nextends = 'shell'\nargs = ['m']\n", 4, "args", "they must contain `{args}`"),
+        ("name = 'x'\nextends = 'x y'\n", 2, "extends", "`extends` names a profile"),
+        ("name = 'x'\nextends = 'claude'\n[events.cost]\nusd = 1\n", 4, "events.cost.usd", "invalid type"),
+        ("name = 'x'\nextends = 'claude'\nbrief = 'argument'\n", 2, "command", "must contain `{brief}`"),
+    ] {
+        write("x", text);
+        match load("x") {
+            Err(ProfileError::Invalid { line: found, field: Some(at), problem: said, .. }) => {
+                assert_eq!((found, at.as_str()), (line, field), "{text}: {said}");
+                assert!(said.to_string().contains(problem), "{said}");
+            }
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    for number in 0..9 {
+        write(&format!("p{number}"), &format!("name = 'p{number}'\nextends = 'p{}'\n", (number + 1) % 9));
+    }
+    assert!(load("p0").unwrap_err().source().unwrap().to_string().contains("more than 4 profiles"));
+    write("x", "name = 'x'\nextends = 'nothing-like-it'\n");
+    assert!(matches!(load("x"), Err(ProfileError::Unknown { .. })));
+    assert!(load("shell:m").is_err() && load("claude:m").is_ok());
+}
+
+#[test]
+fn files_of_a_profile_stay_in_their_folder() {
+    let profile =
+        parse_profile("name = 'x'\ncommand = ['x']\n[files]\n'a/b.json' = '{{\"in\": \"{worktree}\"}}'\n")
+            .unwrap();
+    let values = placeholder_values(None);
+    let files = profile.files.expand_placeholders(&values).unwrap();
+    assert_eq!(files, [("a/b.json", "{\"in\": \"/repo.orch/a b\"}".into())]);
+    assert!(profile.uses_attempt_dir());
+    for path in ["/etc/x", "../x", "a/../x", "", "a/"] {
+        let text = format!("name = 'x'\ncommand = ['x']\n[files]\n'{path}' = 'x'\n");
+        assert!(parse_profile(&text).is_err(), "{path}");
     }
 }

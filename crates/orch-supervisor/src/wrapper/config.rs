@@ -9,6 +9,7 @@ use std::time::Duration;
 use orch_core::id::{Slug, TaskName, ThreadId};
 use orch_core::message::Message;
 use orch_core::worker::WorkerOutcome;
+use orch_inbox::world::HostEnvironment;
 use orch_inbox::{Error, Session};
 use orch_process::SecretValues;
 use orch_process::mailbox::MailboxHandler;
@@ -51,6 +52,8 @@ pub struct WrapperConfig<'a> {
     pub store: String,
     /// Makes what performs the requests of the worker.
     pub relay: &'a dyn Fn(RelayBinding) -> Arc<dyn MailboxHandler>,
+    /// The host of the worker.
+    pub host: HostEnvironment,
     /// What is redacted in logs, briefs and reports.
     pub secrets: SecretValues,
     /// The time limit of an attempt.

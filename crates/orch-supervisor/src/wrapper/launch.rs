@@ -1,6 +1,7 @@
 //! Preparing a start: the command, the folder, the environment and the brief.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use orch_contract::work::WorkPayloadAttempt;
 use orch_core::id::{AttemptName, Slug, TaskName};
 use orch_inbox::Error;
 use orch_process::EnvironmentVariables;
+use orch_process::private_file::PrivateFolder;
 use orch_process::reexec;
 use orch_process::worker::WorkerInput;
 use orch_profile::brief::{
@@ -16,7 +18,8 @@ use orch_profile::brief::{
     ResumeCause, ResumeFacts,
 };
 use orch_profile::{
-    BriefDelivery, NudgeRule, PlaceholderValues, Profile, ResponsibleParty, SessionTotals, variables,
+    AttemptTexts, BriefDelivery, NudgeRule, PlaceholderValues, Profile, ResponsibleParty, SessionTotals,
+    variables,
 };
 use orch_query::meter;
 
@@ -39,6 +42,8 @@ pub(super) struct WorkerLaunch {
     /// What the session used in earlier starts.
     pub session_before: SessionTotals,
     brief: BriefPayload,
+    /// The folder with the profile's own files, which is removed after the worker has exited.
+    _files: Option<PrivateFolder>,
 }
 
 /// The brief, by its delivery.
@@ -102,6 +107,7 @@ pub(super) fn prepare_launch(
             silence: None,
             session_before: SessionTotals::default(),
             brief: BriefPayload::None,
+            _files: None,
         }),
         WorkerSource::Profile { profile, template } => {
             let session = match &work.row.session {
@@ -235,6 +241,12 @@ impl ClientStart<'_, '_> {
         };
         let (git_dir, common) = read_git_folders(&folder);
         let store_dir = relay::store_folder(&work.log);
+        let attempt_dir = work.log.with_file_name(format!("{}.files", work.thread()));
+        let names = work
+            .work
+            .attempt
+            .as_ref()
+            .map(|name| (name.task.run.to_string(), name.task.to_string(), name.to_string()));
         let values = PlaceholderValues {
             worktree: &folder,
             brief: text,
@@ -247,6 +259,10 @@ impl ClientStart<'_, '_> {
             inbox: &config.programs.inbox,
             orch: &config.programs.orch,
             budget_usd: facts.budget_usd.as_deref(),
+            model: profile.model.as_deref(),
+            attempt_dir: &attempt_dir,
+            names: names.as_ref().map(|(run, task, attempt)| AttemptTexts { run, task, attempt }),
+            args: &profile.args,
         };
         // A script does not read its brief as a model does, so the brief costs nothing.
         if let (Some(attempt), Some(folder), ResponsibleParty::Worker) =
@@ -262,7 +278,11 @@ impl ClientStart<'_, '_> {
         let (program, arguments) = line.expand_placeholders(&values).map_err(SupervisorError::Fill)?;
         let inherited = std::env::vars_os().filter(|(name, value)| !reexec::is_reexec_variable(name, value));
         let environment = profile.worker_environment(inherited, &values).map_err(SupervisorError::Fill)?;
+        let files = write_files(profile, &values)?;
         let mut environment = with_worker_variables(environment, config, work);
+        if let Some(common) = common.as_deref() {
+            environment = prepare_repository(config, work, profile, (common, &folder), environment)?;
+        }
         if config.defers_reports() {
             environment = environment.with_variable(DEFER, "1");
         }
@@ -274,8 +294,38 @@ impl ClientStart<'_, '_> {
             silence: profile.silence.map(|span| Duration::from_millis(u64::try_from(span.0).unwrap_or(0))),
             session_before: facts.before,
             brief,
+            _files: files,
         })
     }
+}
+
+/// Excludes what the client leaves in the worktree, and passes on the identity with which the user commits, because some
+/// clients hide the user's git settings from their commands.
+fn prepare_repository(
+    config: &WrapperConfig<'_>,
+    work: &ClaimedWork,
+    profile: &Profile,
+    (common, folder): (&Path, &Path),
+    mut environment: EnvironmentVariables,
+) -> Result<EnvironmentVariables, SupervisorError> {
+    let repository = config.host.open_repository(common).map_err(Error::from)?;
+    let worktree = repository.open_worktree(folder).map_err(Error::from)?;
+    if work.work.condition.is_some() && !profile.exclude.is_empty() {
+        worktree.exclude_patterns(&profile.exclude).map_err(Error::from)?;
+    }
+    // Without an identity git itself says what is missing.
+    let identity = worktree.user_identity().unwrap_or_default();
+    for (value, names) in [
+        (identity.name, ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"]),
+        (identity.email, ["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"]),
+    ] {
+        for name in names {
+            if let (Some(value), None) = (&value, environment.get(name)) {
+                environment = environment.with_variable(name, value);
+            }
+        }
+    }
+    Ok(environment)
 }
 
 fn prior_attempt(earlier: &WorkPayloadAttempt) -> PriorAttempt {
@@ -324,6 +374,22 @@ fn with_worker_variables(
         Ok(path) => environment.with_variable("PATH", path),
         Err(_) => environment,
     }
+}
+
+/// Writes the profile's own files.
+fn write_files(
+    profile: &Profile,
+    values: &PlaceholderValues<'_>,
+) -> Result<Option<PrivateFolder>, SupervisorError> {
+    if !profile.uses_attempt_dir() {
+        return Ok(None);
+    }
+    let failed = |source| Error::File { doing: "write", path: values.attempt_dir.to_owned(), source };
+    let folder = PrivateFolder::create(values.attempt_dir).map_err(failed)?;
+    for (path, text) in profile.files.expand_placeholders(values).map_err(SupervisorError::Fill)? {
+        folder.write_file(path, text.as_bytes()).map_err(failed)?;
+    }
+    Ok(Some(folder))
 }
 
 /// Writes a file that only the user can read.

@@ -82,7 +82,7 @@ impl DriveRequest {
         let mut words: Vec<String> = run.map(ToString::to_string).into_iter().collect();
         let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
         for (reference, limit) in &self.profiles {
-            let name = reference_text(reference);
+            let name = reference.to_string();
             option("profile", limit.map_or_else(|| name.clone(), |limit| format!("{name}={limit}")));
         }
         for (label, limit) in &self.labels {
@@ -133,7 +133,7 @@ impl DriveRequest {
             }
             let profile = check_profile(&registry, reference)?;
             let reference = match reference {
-                ProfileReference::Name(name) => name.to_string(),
+                ProfileReference::Name(_) | ProfileReference::Model(..) => reference.to_string(),
                 // A wrapper starts in another folder.
                 ProfileReference::Path(path) => {
                     std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
@@ -148,13 +148,6 @@ impl DriveRequest {
         pool.allows_unmetered = self.allow_unmetered;
         pool.name_humans(app.named_humans()?);
         Ok(pool)
-    }
-}
-
-fn reference_text(reference: &ProfileReference) -> String {
-    match reference {
-        ProfileReference::Name(name) => name.to_string(),
-        ProfileReference::Path(path) => path.display().to_string(),
     }
 }
 

@@ -151,7 +151,12 @@ fn profiles_are_listed_and_unknown_ones_refused() {
     let listed = place.orch(&["profile", "list"]).ok()["profiles"].clone();
     let names: Vec<&str> =
         listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert!(["codex", "claude", "shell", "mine"].iter().all(|name| names.contains(name)), "{names:?}");
+    assert!(
+        ["codex", "claude", "shell", "gemini", "opencode", "qwen", "pi", "cline", "aider", "mine"]
+            .iter()
+            .all(|name| names.contains(name)),
+        "{names:?}"
+    );
     let shell = listed.as_array().unwrap().iter().find(|one| one["name"] == "shell").unwrap();
     assert_eq!((&shell["source"], &shell["command_found"]), (&json!("built-in"), &json!(true)));
     assert_eq!((&shell["cooldown"], &shell["workers"]), (&Value::Null, &json!(0)));

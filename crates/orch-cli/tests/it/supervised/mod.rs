@@ -5,6 +5,7 @@
 pub(crate) mod fixture;
 
 mod budgets;
+mod client_fields;
 mod cooldowns;
 mod ends;
 mod killed;
