@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orch_core::id::{Slug, TaskId, TaskName};
-use orch_core::run::reserve::BudgetShortage;
+use orch_core::id::{RunId, Slug, TaskId, TaskName};
+use orch_core::run::reserve::{BudgetFacts, BudgetShortage};
 use orch_core::run::{Budget, Run, RunStatus};
 use orch_core::task::{Task, TaskState};
 use orch_core::time::Time;
@@ -49,47 +49,72 @@ pub fn list_ready_tasks(session: &mut Session, request: &ReadyRequest) -> Result
         let mut runs = lookup::find_runs(tx, request.run.as_ref())?;
         runs.retain(|run| run.state.status() == RunStatus::Open);
         let label = request.label.as_ref();
+        let budgets = load_budgets(tx, &runs, now)?;
         let mut total = 0;
         for run in &runs {
-            total += count_ready_tasks(tx, run, label, now)?;
+            total += match budgets.get(&run.id) {
+                Some(facts) => count_affordable_tasks(tx, run, facts, label, now)?,
+                None => count_ready_tasks(tx, run, label, now)?,
+            };
         }
         let total = u64::try_from(total).unwrap_or(0);
         let limit = request.page.limit;
         let tasks = select_in_order(tx, &runs, label, now, limit.saturating_add(1), after)?;
         let page =
             cut_page(tasks, limit, total, |last| format!("p-{}-{}-{}", last.priority, last.rank, last.id.0));
-        let (affordable, refused) = split_by_budget(tx, &runs, page.items, now)?;
-        let total = page.total - refused.len() as u64;
+        let (affordable, refused) = split_by_budget(&runs, &budgets, page.items, now);
         let tasks = ResultPage { items: lookup::task_overviews(tx, affordable)?, total, next: page.next };
         Ok(ReadyPage { tasks, refused })
     })
 }
 
-/// The tasks that the budget allows, and the others with the reason.
-type TasksByBudget = (Vec<Task>, Vec<(TaskName, BudgetShortage)>);
+/// Loads what the budgets of runs with limits depend on.
+fn load_budgets(
+    tx: &mut Transaction<'_>,
+    runs: &[Run],
+    now: Time,
+) -> Result<BTreeMap<RunId, BudgetFacts>, Error> {
+    let mut budgets = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.budget != Budget::default()) {
+        budgets.insert(run.id, load_budget_facts(tx, run, &BTreeSet::new(), now)?);
+    }
+    Ok(budgets)
+}
+
+/// Counts the ready tasks of a run that its budget allows to be dispatched.
+fn count_affordable_tasks(
+    tx: &mut Transaction<'_>,
+    run: &Run,
+    facts: &BudgetFacts,
+    label: Option<&Slug>,
+    now: Time,
+) -> Result<i64, Error> {
+    let ready = task_table::list_ready(tx, run.id, label, now, u32::MAX, None)?;
+    let affordable = ready.iter().filter(|task| find_shortage(run, facts, task, now).is_none());
+    Ok(i64::try_from(affordable.count()).unwrap_or(i64::MAX))
+}
+
+fn find_shortage(run: &Run, facts: &BudgetFacts, task: &Task, now: Time) -> Option<BudgetShortage> {
+    facts.find_shortage(run, task, task.agent.as_ref(), now)
+}
 
 /// Separates the tasks that the budgets of their runs allow to be dispatched from the others.
 fn split_by_budget(
-    tx: &mut Transaction<'_>,
     runs: &[Run],
+    budgets: &BTreeMap<RunId, BudgetFacts>,
     tasks: Vec<Task>,
     now: Time,
-) -> Result<TasksByBudget, Error> {
-    let mut facts = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.budget != Budget::default()) {
-        facts.insert(run.id, (run, load_budget_facts(tx, run, &BTreeSet::new(), now)?));
-    }
+) -> (Vec<Task>, Vec<(TaskName, BudgetShortage)>) {
     let (mut affordable, mut refused) = (Vec::new(), Vec::new());
     for task in tasks {
-        let limited = facts.get(&task.run);
-        let short =
-            limited.and_then(|(run, facts)| facts.find_shortage(run, &task, task.agent.as_ref(), now));
-        match short {
+        let run = runs.iter().find(|run| run.id == task.run);
+        let limited = run.and_then(|run| Some((run, budgets.get(&run.id)?)));
+        match limited.and_then(|(run, facts)| find_shortage(run, facts, &task, now)) {
             Some(short) => refused.push((task.name, short)),
             None => affordable.push(task),
         }
     }
-    Ok((affordable, refused))
+    (affordable, refused)
 }
 
 /// Parses the position behind which a page begins.

@@ -18,6 +18,7 @@ use orch_scheduler::dispatch::{self, DispatchRecipient};
 use orch_scheduler::run as run_operation;
 use orch_store::TxEnd;
 use orch_store::driver::WriteDurability;
+use orch_store::page::PageRequest;
 use orch_store::table::thread;
 use orch_store::table::usage::UsageSum;
 use orch_testkit::TestSession;
@@ -96,6 +97,11 @@ fn a_dispatch_needs_what_is_set_aside() {
     let request = ReadyRequest { run: None, label: None, page: whole_page() };
     let ready = list_ready_tasks(&mut desk.session, &request).unwrap();
     assert_eq!((ready.tasks.items.len(), ready.tasks.total, ready.refused.len()), (0, 0, 2));
+    // The total does not depend on the page.
+    let first = ReadyRequest { page: PageRequest { limit: 1, after: None }, ..request };
+    let ready = list_ready_tasks(&mut desk.session, &first).unwrap();
+    assert_eq!((ready.tasks.items.len(), ready.tasks.total, ready.refused.len()), (0, 0, 1));
+    assert!(ready.tasks.next.is_some());
     // What costs nothing needs nothing set aside.
     let agents = orch_core::known_agents::KnownAgents {
         free: BTreeSet::from([parse_slug("shell")]),
