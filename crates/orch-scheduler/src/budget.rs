@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use orch_core::event::{EventDatum, EventKind, EventSubject};
-use orch_core::id::{AttemptName, RunId, Slug, ThreadId};
+use orch_core::id::{AttemptName, RunId, Slug, TaskId, ThreadId};
 use orch_core::run::budget::{BudgetMeasure, LIMIT_REASON, LimitScope, LimitUsage};
 use orch_core::run::reserve::{BudgetFacts, CostReserves};
 use orch_core::run::{Budget, PauseReason, ResourceUsage, Run, RunStatus, decide};
@@ -275,6 +275,30 @@ pub fn enforce_run_limits(unit: &mut UnitOfWork<'_, '_>, run: RunId) -> Result<b
 
 fn has_live_attempt(run: &Run) -> bool {
     run.counts.active() + run.counts.in_state(TaskState::Reported) > 0
+}
+
+/// Returns the limit of its run or its task that is reached, so that an attempt must not begin now.
+///
+/// The attempt itself was counted when it was dispatched.
+///
+/// # Errors
+/// The store failed.
+pub(crate) fn find_reached_limit(
+    tx: &mut Transaction<'_>,
+    run: &Run,
+    task: TaskId,
+    now: Time,
+) -> Result<Option<LimitUsage>, Error> {
+    let of_run = run.budget.run.usage(LimitScope::Run, run.spent, now - run.created_at);
+    let mut reached = of_run.filter(|limit| limit.is_over());
+    if let Some(limit) = reached.next() {
+        return Ok(Some(limit));
+    }
+    if !run.budget.task.is_limited() {
+        return Ok(None);
+    }
+    let (spent, wall) = task_table::load_usage(tx, task, now)?;
+    Ok(run.budget.task.usage(LimitScope::Task, spent, wall).find(|limit| limit.is_over()))
 }
 
 /// Returns whether an event has warned of this limit of a run.

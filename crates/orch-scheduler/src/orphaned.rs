@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use orch_core::id::RunId;
+use orch_core::task::decide::UnsuccessfulEnd;
 use orch_core::worker::{Worker, WorkerEnd, WorkerOutcome};
 use orch_store::Transaction;
 use orch_store::table::worker;
 
 use crate::operation::tool_transaction;
-use crate::thread_reconcile::mark_thread_lost;
+use crate::thread_reconcile::end_held_thread;
 use crate::unit_of_work::{TaskTransition, UnitOfWork};
 use orch_inbox::kept_report::{DeliveredEnd, deliver_kept_report};
 use orch_inbox::liveness::{TAG, WrapperLiveness, wrapper_liveness};
@@ -50,14 +51,15 @@ pub fn record_killed_worker(session: &mut Session, row: &Worker, reason: &str) -
     tool_transaction(session, |unit| {
         let end = WorkerEnd { at: unit.now, outcome: WorkerOutcome::Killed, detail: Some(reason.to_owned()) };
         worker::upsert(unit.tx, &Worker { end: Some(end.clone()), ..row.clone() })?;
-        mark_thread_lost(unit, row.thread, reason)?;
+        end_held_thread(unit, row.thread, UnsuccessfulEnd::Lost, reason)?;
         Ok(end)
     })
 }
 
 /// Frees the work of a worker whose wrapper was killed.
 pub(crate) fn mark_lost(unit: &mut UnitOfWork<'_, '_>, row: &Worker) -> Result<(), Error> {
-    mark_thread_lost(unit, row.thread, "its wrapper was killed, and its remaining processes were terminated")
+    let reason = "its wrapper was killed, and its remaining processes were terminated";
+    end_held_thread(unit, row.thread, UnsuccessfulEnd::Lost, reason)
 }
 
 /// Lists the workers whose wrappers were killed on this host.

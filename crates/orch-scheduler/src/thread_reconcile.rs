@@ -161,7 +161,7 @@ fn reconcile_thread(
     let mut walk = AttemptReconciler { task, attempt, thread, closing, closing_tree: tree };
     walk.attempt.releases = thread.releases;
     if released > 0 && !is_forgiven && walk.count_releases(unit, released)? {
-        return walk.end_as_lost(unit, UnsuccessfulEnd::Released, "it was given back too often");
+        return walk.end_unasked(unit, UnsuccessfulEnd::Released, "it was given back too often");
     }
     for event in events {
         walk.apply_event(unit, event)?;
@@ -170,10 +170,14 @@ fn reconcile_thread(
     walk.update_offer(unit)
 }
 
-/// Ends the attempt of a thread whose worker is known to have ended, without waiting for the lease to expire.
-pub(crate) fn mark_thread_lost(
+/// Ends the attempt of a claimed thread in place of its holder, who has ended or is at a limit.
+///
+/// # Errors
+/// The store failed.
+pub fn end_held_thread(
     unit: &mut UnitOfWork<'_, '_>,
     id: ThreadId,
+    end: UnsuccessfulEnd,
     reason: &str,
 ) -> Result<(), Error> {
     let Some(thread) = thread::load(unit.tx, id)? else { return Ok(()) };
@@ -187,7 +191,7 @@ pub(crate) fn mark_thread_lost(
     }
     let task = unit.load_task(attempt.task)?;
     AttemptReconciler { task, attempt, thread: &thread, closing: None, closing_tree: None }
-        .mark_lost(unit, reason)
+        .end_unasked(unit, end, reason)
 }
 
 /// An attempt on its way to the state that its thread shows.
@@ -221,7 +225,7 @@ impl AttemptReconciler<'_> {
             }
             AttemptEvent::Report => return self.apply_report(unit),
             AttemptEvent::Fail => return self.apply_failure(unit),
-            AttemptEvent::Lose => return self.mark_lost(unit, "its lease was lost"),
+            AttemptEvent::Lose => return self.end_unasked(unit, UnsuccessfulEnd::Lost, "its lease was lost"),
             AttemptEvent::Cancel => return self.apply_cancellation(unit),
             AttemptEvent::Send
             | AttemptEvent::Accept
@@ -305,23 +309,27 @@ impl AttemptReconciler<'_> {
         self.attempt.outcome.and(self.closing.as_ref()).map_or(now, |message| message.created_at)
     }
 
-    fn mark_lost(&mut self, unit: &mut UnitOfWork<'_, '_>, reason: &str) -> Result<(), Error> {
-        self.end_as_lost(unit, UnsuccessfulEnd::Lost, reason)
-    }
-
-    fn end_as_lost(
+    /// Ends the attempt and its thread in place of its worker.
+    fn end_unasked(
         &mut self,
         unit: &mut UnitOfWork<'_, '_>,
         end: UnsuccessfulEnd,
         reason: &str,
     ) -> Result<(), Error> {
-        self.attempt = decide::apply_attempt_event(&self.attempt, AttemptEvent::Lose, unit.now);
+        let (event, kind) = match end {
+            UnsuccessfulEnd::Failed { .. } => (AttemptEvent::Fail, EventKind::Failed),
+            UnsuccessfulEnd::Lost
+            | UnsuccessfulEnd::Released
+            | UnsuccessfulEnd::Rejected
+            | UnsuccessfulEnd::Unprepared(_) => (AttemptEvent::Lose, EventKind::Lost),
+        };
+        self.attempt = decide::apply_attempt_event(&self.attempt, event, unit.now);
         self.attempt.reason = Some(reason.to_owned());
         attempt::save(unit.tx, &self.attempt)?;
         let by = &self.thread.head.from;
         let text = format!("This attempt was ended: {reason}.");
         cancel::end_thread(unit.tx, self.thread, by, Some(&text), unit.now)?;
-        self.end_unsuccessful(unit, end, EventKind::Lost, reason)
+        self.end_unsuccessful(unit, end, kind, reason)
     }
 
     /// Ends the attempt without success: the task is retried, or fails.

@@ -6,8 +6,9 @@ use orch_core::id::{Slug, ThreadId};
 use orch_core::lease::LeaseLength;
 use orch_core::time::TimeSpan;
 use orch_inbox::Response;
-use orch_inbox::claim::{self, ClaimOutcome, ClaimRequest, claim_thread};
+use orch_inbox::claim::{self, ClaimOutcome, ClaimRequest};
 use orch_inbox::show::show_thread;
+use orch_scheduler::claim::claim_within_limits;
 use orch_store::page::PageRequest;
 use serde::Serialize;
 
@@ -93,7 +94,7 @@ impl Request for ClaimWork {
         };
         let mut token = None;
         let claimed = app.change(key, claim_response, |session, receipt| {
-            let answer = claim_thread(session, receipt, &request)?;
+            let answer = claim_within_limits(session, receipt, &request)?;
             if let Response::Fresh(claimed) = &answer {
                 token = Some(claimed.lease.token.clone());
             }

@@ -57,7 +57,7 @@ fn keep_command(line: &str, found: &mut Vec<String>) {
 }
 
 /// The words that stand for something, each with something that may stand there.
-const PLACEHOLDERS: [(&str, &str); 10] = [
+const PLACEHOLDERS: [(&str, &str); 12] = [
     ("TEXT", "'Some text.'"),
     ("TITLE", "'Another goal'"),
     ("AGENT", "w"),
@@ -68,6 +68,8 @@ const PLACEHOLDERS: [(&str, &str); 10] = [
     ("RUN", "r"),
     ("TASK", "a"),
     ("N", "9"),
+    ("D", "2h"),
+    ("USD", "9.50"),
 ];
 
 /// A command with its placeholders filled in.

@@ -160,3 +160,19 @@ fn results_keep_backticks_newlines_payloads_and_artifacts() {
     assert_eq!(last["payload"], serde_json::json!({"b": [1, 2.5], "a": null}));
     assert_eq!(last["artifacts"], serde_json::json!(["out/a.bin", "-strange name"]));
 }
+
+/// A limit holds for work that a person claims as it does for workers.
+#[test]
+fn a_claim_at_a_limit_of_the_run_says_what_is_used_up() {
+    let place = TestEnvironment::with_run("r");
+    place.add_task("a", &[]);
+    place.orch(&["dispatch", "a", "--to", "w"]).ok();
+    place.orch(&["run", "edit", "r", "--max-wall", "1ms"]).ok();
+    let refused = place.inbox(&["claim", "--for", "w"]).fails("task_not_ready");
+    let reason = &refused["details"]["reasons"][0];
+    assert_eq!(reason["code"], "budget", "{refused}");
+    assert!(reason["next"].to_string().contains("orch run edit r --max-wall"), "{refused}");
+    let run = place.orch(&["run", "show", "r"]).ok();
+    assert_eq!(run["run"]["pause"]["reason"], "budget", "{run}");
+    place.inbox(&["claim", "--for", "w"]).fails("inbox_empty");
+}

@@ -10,9 +10,11 @@ use orch_core::run::reserve::BudgetShortage;
 use orch_core::run::{Budget, CostSource, PauseReason, ResourceUsage, RunEdit, TokenUsage};
 use orch_core::time::TimeSpan;
 use orch_inbox::Error;
+use orch_inbox::claim::ClaimRequest;
 use orch_query::ready::{ReadyRequest, list_ready_tasks};
 use orch_query::why::explain_task;
 use orch_scheduler::budget::{BudgetVerdict, UsageRecord, load_allowance, record_usage};
+use orch_scheduler::claim::claim_within_limits;
 use orch_scheduler::dispatch::{self, DispatchRecipient};
 
 use orch_scheduler::run as run_operation;
@@ -234,4 +236,67 @@ fn usage_is_listed_and_survives_the_run() {
     };
     assert_eq!(list(&mut desk, "r"), [(Some(3 * DOLLAR), 10)]);
     assert_eq!(list(&mut desk, "s"), []);
+}
+
+fn wall_limit(minutes: i64) -> UsageLimits {
+    UsageLimits { wall: Some(TimeSpan::from_minutes(minutes)), ..UsageLimits::default() }
+}
+
+/// Claims by hand: a thread, or the next one of the queue; returns the thread, or the shortage.
+fn claim_by_hand(desk: &mut TestSession, thread: Option<ThreadId>) -> Result<ThreadId, BudgetShortage> {
+    let holder = parse_slug("w");
+    let request = ClaimRequest { queue: None, holder, thread, lease: None, wait: None, again: false };
+    match claim_within_limits(&mut desk.session, None, &request) {
+        Ok(claimed) => Ok(expect_fresh(claimed).thread.thread.id),
+        Err(Error::Refused(Refusal::TaskNotReady { reasons, .. })) => match reasons[..] {
+            [NotReadyReason::Budget(shortage)] => Err(shortage),
+            ref other => panic!("{other:?}"),
+        },
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn dispatch_by_hand(desk: &mut TestSession, task: &str) -> ThreadId {
+    desk.dispatch_task(task, "w").unwrap().attempt.thread.unwrap()
+}
+
+#[test]
+fn a_claim_by_hand_is_refused_at_the_limit_of_the_run() {
+    let mut desk = desk_with_budget(Budget { run: wall_limit(5), ..Budget::default() }, &["a", "b"]);
+    let (a, b) = (dispatch_by_hand(&mut desk, "a"), dispatch_by_hand(&mut desk, "b"));
+    assert_eq!(claim_by_hand(&mut desk, Some(a)), Ok(a));
+    desk.clock().advance(TimeSpan::from_minutes(5));
+    let short = claim_by_hand(&mut desk, Some(b)).unwrap_err();
+    assert_eq!((short.limit.scope, short.limit.option()), (LimitScope::Run, "--max-wall D"));
+    // As with a supervisor, the run is paused and its attempts are recalled.
+    assert_eq!(desk.show_run("r").unwrap().state.pause_reason(), Some(PauseReason::Budget));
+    for task in ["a", "b"] {
+        assert_eq!(desk.task_detail(task).attempts[0].attempt.state.name(), "recalled", "{task}");
+    }
+    assert_eq!(desk.broken_invariants(), []);
+}
+
+#[test]
+fn a_claim_by_hand_passes_over_a_task_at_its_limit() {
+    let budget = Budget { task: cost_limit(5), ..Budget::default() };
+    let mut desk = desk_with_budget(budget, &["a", "b"]);
+    let first = desk.start_task("a", "w").unwrap();
+    use_up(&mut desk, "a", first.thread, Some(4), 0);
+    desk.close_failed(&first, false).unwrap();
+    desk.clock().advance(TimeSpan::from_minutes(1));
+    dispatch_by_hand(&mut desk, "a");
+    let b = dispatch_by_hand(&mut desk, "b");
+    // Meanwhile the limit was lowered.
+    edit_budget(&mut desk, Budget { task: cost_limit(3), ..Budget::default() });
+    assert_eq!(claim_by_hand(&mut desk, None), Ok(b));
+    let detail = desk.task_detail("a");
+    assert_eq!(detail.attempts[0].attempt.state.name(), "recalled");
+    let short = shortage(&mut desk, "a", "w");
+    assert_eq!((short.limit.scope, short.limit.option()), (LimitScope::Task, "--task-max-cost USD"));
+    // Where nothing else is left, the claim says why.
+    edit_budget(&mut desk, Budget { task: cost_limit(9), ..Budget::default() });
+    dispatch_by_hand(&mut desk, "a");
+    edit_budget(&mut desk, Budget { task: cost_limit(3), ..Budget::default() });
+    assert_eq!(claim_by_hand(&mut desk, None), Err(short));
+    assert_eq!(desk.broken_invariants(), []);
 }

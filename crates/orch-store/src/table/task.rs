@@ -43,7 +43,7 @@ macro_rules! spent {
     () => {
         "SELECT t.id, t.cost_micros, t.tokens, t.cached_tokens, t.output_tokens, t.cost_known, t.tokens_known, count(a.id),
         coalesce(sum(coalesce((SELECT sum(e.wall_ms) FROM usage_entry e WHERE e.thread_id = a.thread_id),
-        coalesce(a.ended_at, $2) - a.created_at)), 0)"
+        coalesce(a.ended_at, $2) - (SELECT min(l.claimed_at) FROM lease_token l WHERE l.thread_id = a.thread_id), 0)), 0)"
     };
 }
 

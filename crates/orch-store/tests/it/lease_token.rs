@@ -12,7 +12,9 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let token = TokenDigest("d1".to_owned());
     let other = TokenDigest("d2".to_owned());
     let thread = ThreadId(1);
+    assert_eq!(read_store(&mut store, |tx| lease_token::first_claim(tx, thread)), None);
     write_store(&mut store, |tx| lease_token::insert(tx, thread, &token, &test_slug("w"), NOW));
+    assert_eq!(read_store(&mut store, |tx| lease_token::first_claim(tx, thread)), Some(NOW));
     assert_eq!(
         read_store(&mut store, |tx| lease_token::find_holder(tx, thread, &token)),
         Some(test_slug("w"))

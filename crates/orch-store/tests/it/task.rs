@@ -3,11 +3,12 @@
 use orch_core::attempt::Attempt;
 use orch_core::event::EventKind;
 use orch_core::id::{AttemptId, CommitHash, EventId, RunId, TaskId};
+use orch_core::lease::TokenDigest;
 use orch_core::run::{ResourceUsage, ReviewPolicy, TokenUsage};
 use orch_core::task::{ChecksStatus, LastAttempt, Task, TaskConflict, TaskState, TaskText};
 use orch_core::time::{Time, TimeSpan};
 use orch_store::Store;
-use orch_store::table::{attempt, dependency, event, task};
+use orch_store::table::{attempt, dependency, event, lease_token, task};
 
 use crate::StoreOpener;
 use crate::fixture::{
@@ -68,7 +69,7 @@ fn idle_tasks(store: &mut Store) {
     assert_eq!((unchecked[0].id, total), (done.id, 1));
 }
 
-/// A task has spent what its attempts have, and their time, that of a live one included.
+/// A task has spent what its attempts have, and their time since they were claimed, that of a live one included.
 fn spending_of_attempts(store: &mut Store, run: RunId) {
     let id = write_store(store, |tx| new_task(tx, run, "dear")).id;
     let spent = |store: &mut Store, now| read_store(store, |tx| task::load_usage(tx, id, now));
@@ -84,16 +85,18 @@ fn spending_of_attempts(store: &mut Store, run: RunId) {
             if number == 1 {
                 attempt::save(tx, &Attempt { ended_at: Some(Time(NOW.0 + 7)), ..one })?;
             }
+            let token = TokenDigest(format!("t{number}"));
+            lease_token::insert(tx, thread.id, &token, &test_slug("w"), Time(NOW.0 + 2))?;
             task::add_usage(tx, id, more)?;
         }
         Ok(())
     });
     let both = ResourceUsage { cost_micros: Some(10), tokens: Some(tokens(2)), attempts: 2 };
-    assert_eq!(spent(store, Time(NOW.0 + 20)), (both, TimeSpan(7 + 20)));
+    assert_eq!(spent(store, Time(NOW.0 + 20)), (both, TimeSpan(5 + 18)));
     let of_live = read_store(store, |tx| task::list_usage_of_tasks(tx, &[id, TaskId(99)], Time(NOW.0 + 20)));
-    assert_eq!(of_live, [(id, both, TimeSpan(7 + 20))]);
+    assert_eq!(of_live, [(id, both, TimeSpan(5 + 18))]);
     let of_ready = read_store(store, |tx| task::list_ready_usage(tx, run, Time(NOW.0 + 20)));
-    assert_eq!(of_ready, [(id, both, TimeSpan(7 + 20))]);
+    assert_eq!(of_ready, [(id, both, TimeSpan(5 + 18))]);
     assert_eq!(
         read_store(store, |tx| task::load_usage(tx, TaskId(99), NOW)),
         (ResourceUsage::default(), TimeSpan(0))

@@ -115,6 +115,7 @@ fn advance_runs(
     if options.starts {
         changed |= take_over_unclaimed(session, &mut drive.crew, snapshot, &mut usage)?;
     }
+    budgets.begin_pass();
     for run in &snapshot.runs {
         let is_awaited = background.resume_pending_effects(run, snapshot.now);
         // Once interrupted, the supervisor waits for what runs, and not for what is tried again later.
@@ -128,6 +129,7 @@ fn advance_runs(
             changed = true;
             continue;
         }
+        changed |= budgets.end_overdue_attempts(session, &run.run)?;
         background.verify_and_merge(run);
         if options.starts && run.run.state.status() == RunStatus::Open {
             let dispatch = RunDispatch::plan(&mut drive.crew, snapshot, run, background);
@@ -146,8 +148,9 @@ fn start_workers(
     snapshot: &PassSnapshot,
     pass: &mut PassSummary,
 ) -> Result<(), Error> {
-    let PassContext { session, drive, options, .. } = context;
+    let PassContext { session, drive, options, budgets, .. } = context;
     pass.next = snapshot.next_timer;
+    pass.limit = budgets.next_due();
     for run in &snapshot.runs {
         let counted = drive.crew.count_active(snapshot, run);
         pass.workers += counted.workers;
