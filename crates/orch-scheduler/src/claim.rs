@@ -16,7 +16,7 @@ use crate::recall::recall_task;
 /// Claims work whose run and task are within their limits.
 ///
 /// At a limit of the run it is paused, and at one of the task its attempt is recalled, as when a worker reaches them.
-/// A claim that names no thread then goes on with the next work of the queue.
+/// A claim that names no thread then takes the next work of the queue.
 ///
 /// # Errors
 /// `TaskNotReady` with the reason `budget`, and the errors of [`orch_inbox::claim::claim_thread`].

@@ -37,6 +37,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0019.sql"),
     include_str!("../migrations/sqlite/0020.sql"),
     include_str!("../migrations/sqlite/0021.sql"),
+    include_str!("../migrations/sqlite/0022.sql"),
 ];
 
 /// Returns the newest schema version that this program knows.

@@ -34,13 +34,15 @@ statements! {
         session = excluded.session, started_at = excluded.started_at, output_at = excluded.output_at,
         commit_at = excluded.commit_at, silent = excluded.silent, activity = excluded.activity,
         report = excluded.report, ended_at = excluded.ended_at,
-        outcome = excluded.outcome, detail = excluded.detail";
+        outcome = excluded.outcome, detail = excluded.detail, awaits_slot = 0";
+    const SET_AWAITS_SLOT = "UPDATE worker SET awaits_slot = $2, activity = $3 WHERE thread_id = $1";
+    const AWAITS_SLOT = "SELECT awaits_slot FROM worker WHERE thread_id = $1";
     const LOAD = select!("WHERE w.thread_id = $1");
     const LOAD_MANY = select!("WHERE w.thread_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1)) ORDER BY w.thread_id");
     const LAST_PROFILES = "SELECT profile FROM worker WHERE profile IS NOT NULL ORDER BY thread_id DESC LIMIT $1";
     const LIVE = select!("INDEXED BY worker_live WHERE w.ended_at IS NULL ORDER BY w.thread_id");
     const LIVE_WITH_THREAD = select!(
-        ", t.state, t.run_id, t.task_id",
+        ", t.state, t.run_id, t.task_id, w.awaits_slot",
         "INDEXED BY worker_live JOIN thread t ON t.id = w.thread_id WHERE w.ended_at IS NULL ORDER BY w.thread_id"
     );
     const LIVE_OF_RUN = select!(
@@ -60,6 +62,8 @@ pub struct LiveWorker {
     pub run: Option<RunId>,
     /// The task of its thread.
     pub task: Option<TaskId>,
+    /// Whether its question was answered, and it waits for a slot.
+    pub awaits_slot: bool,
 }
 
 fn worker_from_row(row: &dyn SqlRow) -> Result<Worker, Fault> {
@@ -118,6 +122,21 @@ pub fn upsert(tx: &mut Transaction<'_>, worker: &Worker) -> Result<(), Fault> {
     tx.execute(PUT, &values).map(|_| ())
 }
 
+/// Saves that the worker of a thread waits for a slot, in these words, or no longer; another change of it ends the wait.
+pub fn set_awaiting_slot(
+    tx: &mut Transaction<'_>,
+    thread: ThreadId,
+    activity: Option<&str>,
+) -> Result<(), Fault> {
+    let awaits = i64::from(activity.is_some());
+    tx.execute(SET_AWAITS_SLOT, &[thread.0.into(), awaits.into(), activity.into()]).map(|_| ())
+}
+
+/// Returns whether the worker of a thread waits for a slot.
+pub fn is_awaiting_slot(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<bool, Fault> {
+    Ok(tx.query_first(AWAITS_SLOT, &[thread.0.into()], |row| row.int(0))?.is_some_and(|awaits| awaits != 0))
+}
+
 /// Loads the last worker of a thread.
 pub fn load(tx: &mut Transaction<'_>, thread: ThreadId) -> Result<Option<Worker>, Fault> {
     tx.query_first(LOAD, &[thread.0.into()], worker_from_row)
@@ -156,6 +175,7 @@ pub fn list_live_with_threads(tx: &mut Transaction<'_>) -> Result<Vec<LiveWorker
             status: name_column(row, 18, "thread", ThreadStatus::parse)?,
             run: row.int_or_null(19)?.map(RunId),
             task: row.int_or_null(20)?.map(TaskId),
+            awaits_slot: row.int(21)? != 0,
         })
     })
 }

@@ -36,6 +36,20 @@ fn started_worker(thread: ThreadId) -> Worker {
     }
 }
 
+/// A worker waits for a slot until that or anything else of it is saved.
+fn waiting_for_slots(store: &mut Store, of_run: ThreadId, alone: ThreadId) {
+    write_store(store, |tx| worker::set_awaiting_slot(tx, of_run, Some("It waits.")));
+    assert!(read_store(store, |tx| worker::is_awaiting_slot(tx, of_run)));
+    assert!(!read_store(store, |tx| worker::is_awaiting_slot(tx, alone)));
+    let waiting = read_store(store, worker::list_live_with_threads);
+    assert_eq!(
+        waiting.iter().filter(|live| live.awaits_slot).map(|live| live.worker.thread).collect::<Vec<_>>(),
+        [of_run]
+    );
+    write_store(store, |tx| worker::upsert(tx, &started_worker(of_run)));
+    assert!(!read_store(store, |tx| worker::is_awaiting_slot(tx, of_run)), "it has begun");
+}
+
 pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     let mut store = open();
     let (run, task, of_run, alone) = write_store(&mut store, |tx| {
@@ -64,7 +78,8 @@ pub(crate) fn check_conformance(open: StoreOpener<'_>) {
     expected.sort_unstable();
     let found: Vec<_> = with_threads.iter().map(|live| (live.worker.thread, live.run, live.task)).collect();
     assert_eq!(found, expected);
-    assert!(with_threads.iter().all(|live| live.status == ThreadStatus::Queued));
+    assert!(with_threads.iter().all(|live| live.status == ThreadStatus::Queued && !live.awaits_slot));
+    waiting_for_slots(&mut store, of_run, alone);
     assert_eq!(with_threads[0].worker, started_worker(expected[0].0));
     assert_eq!(read_store(&mut store, |tx| worker::load(tx, ThreadId(99))), None);
 

@@ -148,7 +148,10 @@ fn start_workers(
     snapshot: &PassSnapshot,
     pass: &mut PassSummary,
 ) -> Result<(), Error> {
-    let PassContext { session, drive, options, budgets, .. } = context;
+    let PassContext { session, drive, options, budgets, scope, interrupts, .. } = context;
+    if *interrupts <= 1 {
+        drive.crew.resume_answered(session, snapshot, scope)?;
+    }
     pass.next = snapshot.next_timer;
     pass.limit = budgets.next_due();
     for run in &snapshot.runs {

@@ -12,7 +12,11 @@ use orch_core::time::TimeSpan;
 use orch_inbox::{Error, Session};
 use orch_process::detached::{DetachedProcess, start_detached};
 use orch_profile::{ProfileReference, ProfileRegistry};
+use orch_store::TxEnd;
+use orch_store::driver::WriteDurability;
+use orch_store::table::worker::{self, LiveWorker};
 
+use super::scope::DriveScope;
 use super::snapshot::{PassSnapshot, RunSnapshot, is_waiting};
 use crate::wrapper::ProgramPaths;
 
@@ -208,6 +212,52 @@ impl WorkerPool {
             }
         }
         usage
+    }
+
+    /// Gives workers with an answer to their question the slots that are free.
+    pub(super) fn resume_answered(
+        &mut self,
+        session: &mut Session,
+        snapshot: &PassSnapshot,
+        scope: &DriveScope,
+    ) -> Result<(), Error> {
+        let chosen = self.choose_resumed(snapshot, scope);
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        session.write(WriteDurability::Process, |tx, _| {
+            for thread in &chosen {
+                worker::set_awaiting_slot(tx, *thread, None)?;
+            }
+            Ok(TxEnd::Commit(()))
+        })
+    }
+
+    /// Chooses the workers with an answer to their question for which a slot is free, so that they may start again.
+    ///
+    /// They have their slots before work that has not begun.
+    fn choose_resumed(&mut self, snapshot: &PassSnapshot, scope: &DriveScope) -> Vec<ThreadId> {
+        let mut waiting: Vec<&LiveWorker> = snapshot.live.iter().filter(|live| live.awaits_slot).collect();
+        if waiting.is_empty() {
+            return Vec::new();
+        }
+        let mut running = self.used_slots(snapshot, false);
+        waiting.iter().filter_map(|live| live.worker.profile.as_ref()).for_each(|it| running.free_slot(it));
+        waiting.retain(|live| scope.covers(live.run));
+        let mut chosen = Vec::new();
+        for live in waiting {
+            if let Some(profile) = &live.worker.profile {
+                let limit = self.slots_for_profile(profile).map_or(usize::MAX, |slots| slots.limit);
+                let is_full = running.total() >= self.workers || running.of_profile(profile) >= limit;
+                // Without any worker nothing would ever become free.
+                if is_full && running.total() > 0 {
+                    continue;
+                }
+                running.take_slot(profile.clone());
+            }
+            chosen.push(live.worker.thread);
+        }
+        chosen
     }
 
     /// Forgets starting wrappers that have claimed their work, have exited, or took too long.

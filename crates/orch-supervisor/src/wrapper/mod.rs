@@ -15,6 +15,7 @@ mod launch;
 mod reexec_payload;
 mod relay;
 mod run;
+mod slot;
 mod usage;
 mod work_changes;
 mod work_description;

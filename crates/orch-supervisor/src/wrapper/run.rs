@@ -24,6 +24,7 @@ use super::end_text::WorkerSaid;
 use super::finish::{self, AwaitedAnswer, FinishOutcome};
 use super::guard::{EndReason, GuardSettings, WorkerGuard};
 use super::launch::StartCause;
+use super::slot::{SlotWaitEnd, await_slot};
 use super::{launch, relay};
 use crate::SupervisorError;
 
@@ -68,7 +69,15 @@ pub fn run_claimed_work(
             }
             FinishOutcome::AwaitingAnswer(question) => {
                 work.answered = Some(question);
-                match finish::await_answer(&mut session, &config, &work, question)? {
+                let mut awaited = finish::await_answer(&mut session, &config, &work, question)?;
+                if matches!(awaited, AwaitedAnswer::Answered(_)) {
+                    match await_slot(&mut session, &config, &work)? {
+                        SlotWaitEnd::Free => {}
+                        SlotWaitEnd::Stopped => awaited = AwaitedAnswer::Stopped,
+                        SlotWaitEnd::Revoked => awaited = AwaitedAnswer::Revoked,
+                    }
+                }
+                match awaited {
                     AwaitedAnswer::Answered(found) => {
                         work.work.add_answer(&found);
                         StartCause::Answered(found)

@@ -2,6 +2,7 @@
 
 use crate::supervised::fixture::RunningDrive;
 use crate::test_environment::TestEnvironment;
+use crate::trees::fixture::open_gate;
 
 /// A question waits without a process of the worker's, and its answer starts the worker again.
 #[test]
@@ -28,6 +29,56 @@ fn whoever_asks_and_goes_is_started_again_with_the_answer() {
     assert_eq!(std::fs::read_to_string(&starts).unwrap(), "x\nx\n");
     assert_eq!(place.file_on_branch("a.txt").as_deref(), Some("blue"));
     place.check_tidy();
+}
+
+/// Its slot was given to others meanwhile, so it waits for the next one that is free.
+#[test]
+fn whoever_is_answered_waits_for_a_slot() {
+    let place = TestEnvironment::with_scripts(&[]);
+    let starts = place.sibling_path("starts");
+    let log = starts.display();
+    let ask = "answer=$(inbox ask 'Which colour?' --text)\ncase \"$answer\" in *blue*) ;; *) exit 0;; esac";
+    let commit = |name: &str| format!("echo {name} > {name}.txt; git add .; git commit -qm {name}");
+    place.add_script_task("a", &format!("echo a >> {log}\n{ask}\n{}", commit("a")), &["--priority", "1"]);
+    let gate = place.make_gate("gate");
+    let wait = gate.wait_command();
+    place.add_script_task("b", &format!("echo b >> {log}\n{wait}\n{}\necho end >> {log}", commit("b")), &[]);
+    let drive = RunningDrive::start(place.drive_call(&["--workers", "1"]));
+    let open = gate.wait_reached();
+    place.orch(&["answer", "a", "It is blue."]).ok();
+    crate::supervised::fixture::wait_until("the answered worker waits for a slot", || {
+        place.orch(&["ps"]).ok().to_string().contains("waits for a free worker slot")
+    });
+    assert_eq!(std::fs::read_to_string(&starts).unwrap(), "a\nb\n");
+    open_gate(open, "go");
+    let printed = drive.wait_output();
+    assert_eq!(printed.exit, 0, "{printed:?}");
+    assert_eq!(std::fs::read_to_string(&starts).unwrap(), "a\nb\nend\na\n");
+    assert_eq!(place.attempt_states("a"), ["accepted"]);
+    place.check_tidy();
+}
+
+/// A supervisor that is killed keeps no worker from going on.
+#[test]
+fn whoever_waits_for_a_slot_of_a_killed_supervisor_continues() {
+    let place = TestEnvironment::with_scripts(&[]);
+    let gone = place.sibling_path("gone");
+    let ask = "answer=$(inbox ask 'Which colour?' --text)\ncase \"$answer\" in *blue*) ;; *) exit 0;; esac";
+    place.add_script_task("a", &format!("{ask}\necho x > {}", gone.display()), &["--priority", "1"]);
+    let gate = place.make_gate("gate");
+    place.add_script_task("b", &gate.wait_command(), &[]);
+    let drive = RunningDrive::start(place.drive_call(&["--workers", "1"]));
+    let open = gate.wait_reached();
+    place.orch(&["answer", "a", "It is blue."]).ok();
+    crate::supervised::fixture::wait_until("the answered worker waits for a slot", || {
+        place.orch(&["ps"]).ok().to_string().contains("waits for a free worker slot")
+    });
+    drive.kill();
+    crate::supervised::fixture::wait_until("it continues", || gone.exists());
+    open_gate(open, "go");
+    crate::supervised::fixture::wait_until("its wrapper has ended", || {
+        place.remaining_processes().is_empty()
+    });
 }
 
 /// Work that is taken away while its question is open is left by its wrapper at once.
