@@ -1,4 +1,4 @@
-//! Rules about links: the target of a link exists.
+//! Rules about links: the target of a link exists, and so does the test of each promise.
 
 use std::collections::BTreeSet;
 
@@ -30,6 +30,45 @@ pub(super) fn check_links(files: &[SourceFile]) -> Vec<TidyViolation> {
         }
     }
     violations
+}
+
+/// The last column of a table whose lines are promises, each with its test.
+const PROMISE_HEAD: &str = "| promise | test |";
+
+/// Checks that each line of a table of promises names a test, and that each test that it names exists.
+pub(super) fn check_promises(files: &[SourceFile]) -> Vec<TidyViolation> {
+    let mut tests = BTreeSet::new();
+    for file in files.iter().filter(|file| file.has_extension("rs")) {
+        for line in file.text.lines() {
+            let function = line.trim_start().strip_prefix("fn ").and_then(|rest| rest.split_once("()"));
+            tests.extend(function.map(|(name, _)| name));
+        }
+    }
+    let mut violations = Vec::new();
+    for file in files.iter().filter(|file| file.has_extension("md")) {
+        let mut is_promise = false;
+        for (index, line) in file.text.lines().enumerate() {
+            is_promise = line == PROMISE_HEAD || (is_promise && line.starts_with('|'));
+            if !is_promise || line == PROMISE_HEAD || line.starts_with("| ---") {
+                continue;
+            }
+            let named: Vec<&str> = promise_tests(line).collect();
+            let mut add = |text: String| violations.push(TidyViolation::at_line(file, index + 1, text));
+            if named.is_empty() {
+                add("This promise names no test.".to_owned());
+            }
+            for name in named.into_iter().filter(|name| !tests.contains(name)) {
+                add(format!("There is no test `{name}`."));
+            }
+        }
+    }
+    violations
+}
+
+/// Returns the names in the last column of a line of a table.
+fn promise_tests(line: &str) -> impl Iterator<Item = &str> {
+    let last = line.trim_end_matches([' ', '|']).rsplit(" | ").next().unwrap_or(line);
+    last.split('`').skip(1).step_by(2)
 }
 
 /// Returns the target of each `](…)` link of a line.
@@ -79,6 +118,22 @@ mod tests {
                 file("docs/decisions/1.md", ""),
             ];
             assert_eq!(check_links(&files).len(), violations, "{text}");
+        }
+    }
+
+    #[test]
+    fn promises_have_tests() {
+        let file = |path: &str, text: &str| SourceFile::new(path, text);
+        for (row, violations) in [
+            ("| It holds. | `it_holds` |", 0),
+            ("| It holds. | [a.rs](a.rs), `it_holds`, `it_holds` |", 0),
+            ("| `It` holds. | [a.rs](a.rs) |", 1),
+            ("| It holds. | `it_held`, `it_fell` |", 2),
+        ] {
+            let text =
+                format!("| who | what |\n| --- | --- |\n| a | b |\n\n{PROMISE_HEAD}\n| --- | --- |\n{row}\n");
+            let files = [file("a.md", &text), file("a.rs", "#[test]\n    fn it_holds() {}\n")];
+            assert_eq!(check_promises(&files).len(), violations, "{row}");
         }
     }
 }

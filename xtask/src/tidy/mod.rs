@@ -97,6 +97,7 @@ fn check(
         shape::check_shape,
         layout::check_layout,
         links::check_links,
+        links::check_promises,
         dependency_rules::check_dependencies,
     ] {
         violations.extend(check(files));

@@ -147,6 +147,36 @@ fn a_store_outside_of_repositories_moves_with_its_folder() {
     assert_eq!(place.orch_in(&old, "task list").ok()["total"], 1);
 }
 
+/// A store under another path works, but for what needs a repository that is not visible here.
+#[test]
+fn what_needs_a_path_that_is_not_visible_here_names_the_paths() {
+    let place = TestEnvironment::with_repository();
+    let repository = place.repository_path().canonicalize().unwrap();
+    let (home, here) = (place.sibling_path("there"), place.sibling_path("here"));
+    let file_in = |folder: &Path| folder.join(".orch/orch.db");
+    let orch = |folder: &Path, line: &str| {
+        place.orch_in(place.repository_path(), line).env("ORCH_STORE", file_in(folder).to_str().unwrap())
+    };
+    std::fs::create_dir(&home).unwrap();
+    std::fs::create_dir_all(here.join(".orch")).unwrap();
+    place.orch(&["init", "--store", home.join(".orch/").to_str().unwrap()]).ok();
+    orch(&home, "run init r").ok();
+    orch(&home, "task add x --key a").ok();
+    // The same files, as a bind mount shows them.
+    for file in std::fs::read_dir(home.join(".orch")).unwrap().map(Result::unwrap) {
+        if file.file_type().unwrap().is_file() {
+            std::fs::hard_link(file.path(), here.join(".orch").join(file.file_name())).unwrap();
+        }
+    }
+    assert_eq!(orch(&here, "doctor").ok()["store"]["placement"], "other_path");
+    orch(&here, "task add y --key b").ok();
+    std::fs::rename(repository.join(".git"), place.sibling_path("away")).unwrap();
+    let refused = orch(&here, "dispatch a --to w").fails("store_elsewhere");
+    let paths = [repository.join(".git"), file_in(&here), file_in(&home)];
+    assert_eq!(refused["details"]["paths"], json!(paths.map(|path| path.display().to_string())));
+    assert_eq!(orch(&here, "task list").ok()["total"], 2);
+}
+
 #[test]
 fn a_store_in_a_work_tree_is_adopted_or_ignored() {
     let place = TestEnvironment::with_repository();

@@ -295,6 +295,9 @@ fn the_built_in_profiles_are_consistent() {
         BUILT_IN.map(|(name, _)| built_in(name).name.to_string()),
         ["shell", "codex", "claude", "gemini", "opencode", "qwen", "pi", "cline", "aider"]
     );
+    for (name, text) in BUILT_IN {
+        assert!(!text.contains("{store_dir}"), "{name} grants its worker the folder of the store");
+    }
     let session = session_uuid([7; 16]);
     let (shell, codex, claude) = (built_in("shell"), built_in("codex"), built_in("claude"));
     assert_eq!(command_words(&shell, None), ["sh", "-e", "/store/brief"]);

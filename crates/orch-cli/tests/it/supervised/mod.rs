@@ -14,6 +14,7 @@ mod many;
 mod mistakes;
 mod pauses;
 mod questions;
+mod relayed;
 mod reports;
 mod rework;
 mod shared_folder;
