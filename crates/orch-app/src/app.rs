@@ -429,7 +429,7 @@ impl App<'_> {
     fn find_store(&self) -> Result<StoreLocation, AppError> {
         if self.relay()?.is_some() {
             return Err(AppError::not_permitted(&format!(
-                "{} is not for workers: this one reaches the store through its wrapper, which performs show, progress, ask, wait, ack, renew, done, fail and release of its own thread, and orch task show and orch diff of its task and of those that it depends on.",
+                "{} is not for workers: this one reaches the store through its wrapper, which performs show, progress, ask, wait, ack, renew, done, fail, release and suggest of its own thread, inbox request show, and orch task show and orch diff of its task and of those that it depends on.",
                 self.command
             )));
         }
