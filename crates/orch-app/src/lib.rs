@@ -23,6 +23,7 @@ pub mod values;
 
 pub use app::{App, CallOptions, CallerRules, current_time};
 pub use error::{AppError, RetryAdvice};
+pub use orch_inbox::token::random_token;
 pub use orch_process::presence::withdraw_presence;
 pub use orch_process::serve_check_guard;
 pub use orch_scheduler::{AttemptSelector, TaskSelector};

@@ -161,7 +161,17 @@ const WALLS: [AllowedDependencies; 18] = [
     AllowedDependencies {
         room: "orch-serve",
         ours: &["orch-app", "orch-contract", "orch-core", "orch-text"],
-        others: &["rmcp", "schemars", "serde", "serde_json", "serde_path_to_error", "tokio"],
+        others: &[
+            "axum",
+            "futures-util",
+            "minijinja",
+            "rmcp",
+            "schemars",
+            "serde",
+            "serde_json",
+            "serde_path_to_error",
+            "tokio",
+        ],
     },
     AllowedDependencies {
         room: "orch-testkit",

@@ -27,7 +27,7 @@ pub struct ListEvents {
     pub newest: bool,
 }
 
-/// How long one wait of a stream lasts.
+/// How long one wait of a stream at a terminal lasts.
 const STREAM_WAIT: TimeSpan = TimeSpan::from_minutes(10);
 
 impl Request for ListEvents {
@@ -66,10 +66,24 @@ impl ListEvents {
     /// The run or the task is unknown.
     pub fn next_batch(&mut self, app: &mut App<'_>) -> Result<EventsResponse, AppError> {
         loop {
-            let batch = follow_events(app.session()?, &self.request(), STREAM_WAIT)?;
-            let Some(last) = batch.last() else { continue };
-            self.after = Some(last.id);
-            return Ok(EventsResponse { events: EventView::from_events(&batch), total: None, next: None });
+            if let Some(batch) = self.next_batch_within(app, STREAM_WAIT)? {
+                return Ok(batch);
+            }
         }
+    }
+
+    /// Waits so long for the next events and moves the cursor behind them; `None` if there are none.
+    ///
+    /// # Errors
+    /// The run or the task is unknown.
+    pub fn next_batch_within(
+        &mut self,
+        app: &mut App<'_>,
+        at_most: TimeSpan,
+    ) -> Result<Option<EventsResponse>, AppError> {
+        let batch = follow_events(app.session()?, &self.request(), at_most)?;
+        let Some(last) = batch.last() else { return Ok(None) };
+        self.after = Some(last.id);
+        Ok(Some(EventsResponse { events: EventView::from_events(&batch), total: None, next: None }))
     }
 }

@@ -43,5 +43,6 @@ pub mod usage;
 pub mod verify;
 mod view;
 pub mod wait;
+pub mod web;
 pub mod why;
 pub mod worktree;

@@ -26,7 +26,7 @@ const GROUPS: &[CommandGroup] = &[
         heading: "Store and files",
         commands: "init doctor trust store reconcile worktree clean uninstall request",
     },
-    CommandGroup { heading: "Agents' clients", commands: "setup lead mcp hook" },
+    CommandGroup { heading: "Other doors", commands: "setup lead mcp web hook" },
     CommandGroup { heading: "Learn", commands: "prime demo schema completions man help" },
 ];
 

@@ -50,6 +50,7 @@ mod uninstall;
 mod usage;
 mod verify;
 mod wait;
+mod web;
 mod why;
 mod worktree;
 
@@ -143,6 +144,7 @@ enum OrchCommand {
     Setup(setup::SetupArgs),
     Lead(lead::LeadArgs),
     Mcp(mcp::LeadServerArgs),
+    Web(web::WebArgs),
     Hook(hook::HookArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
@@ -215,6 +217,7 @@ impl CliProgram for OrchCli {
             OrchCommand::Setup(args) => setup::run(args, context),
             OrchCommand::Lead(args) => lead::run(args, context),
             OrchCommand::Mcp(args) => mcp::run(args, context),
+            OrchCommand::Web(args) => web::run(args, context),
             OrchCommand::Hook(args) => hook::run(args, context),
             OrchCommand::Demo(args) => {
                 demo::run(args, context, [Self::full_parser(), InboxCli::full_parser()])

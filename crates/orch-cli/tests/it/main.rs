@@ -53,5 +53,6 @@ mod suggestions;
 mod supervised;
 mod texts;
 mod trees;
+mod web;
 mod worker_briefs;
 mod worktrees;

@@ -33,5 +33,6 @@ pub mod tell;
 pub mod timeline;
 pub mod trust;
 pub mod usage;
+pub mod web;
 pub mod why;
 pub mod worktree;

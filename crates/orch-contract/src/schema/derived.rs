@@ -58,6 +58,7 @@ fn run_schemas() -> Vec<CommandSchema> {
         derive_schema::<run::RunUseResponse>("orch run use"),
         derive_schema::<crate::orch::lead::LeadResponse>("orch lead"),
         derive_schema::<crate::orch::setup::SetupResponse>("orch setup"),
+        derive_schema::<crate::orch::web::WebResponse>("orch web"),
         derive_schema::<run::RunResponse>("orch run edit"),
         derive_schema::<run::RunResponse>("orch run pause"),
         derive_schema::<run::RunResponse>("orch run resume"),

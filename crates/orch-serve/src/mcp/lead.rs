@@ -44,7 +44,7 @@ const INSTRUCTIONS: &str = "You lead a run: a graph of tasks that worker agents 
 const LOG_LINES: u32 = 40;
 
 /// Returns the tools of a lead.
-pub(super) fn tools(permissions: LeadPermissions) -> ToolSet {
+pub(crate) fn tools(permissions: LeadPermissions) -> ToolSet {
     let mut tools = reading_tools();
     tools.extend(changing_tools());
     tools.push(ToolDefinition {

@@ -3,9 +3,9 @@
 //! A tool is one request of the application: [`lead`] has the tools of `orch`, [`worker`] those of `inbox`.
 //! [`tool`] is what they have in common, [`server`] answers the protocol.
 
-mod lead;
+pub(crate) mod lead;
 mod server;
-mod tool;
+pub(crate) mod tool;
 mod worker;
 
 use std::time::Duration;

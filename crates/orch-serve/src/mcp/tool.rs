@@ -28,7 +28,7 @@ const WAIT_PART: Duration = Duration::from_secs(2);
 static ENVIRONMENT: ProcessEnvironment = ProcessEnvironment;
 
 /// A tool: its description for models, and what it does.
-pub(super) struct ToolDefinition {
+pub(crate) struct ToolDefinition {
     pub name: &'static str,
     pub description: &'static str,
     /// The JSON Schema of its arguments.
@@ -39,7 +39,7 @@ pub(super) struct ToolDefinition {
 
 /// What a tool changes, as a hint for clients that ask a person first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ToolEffect {
+pub(crate) enum ToolEffect {
     /// Nothing.
     ReadOnly,
     /// It adds or reports.
@@ -49,14 +49,14 @@ pub(super) enum ToolEffect {
 }
 
 /// The tools of a server.
-pub(super) struct ToolSet {
+pub(crate) struct ToolSet {
     pub program: &'static str,
     pub instructions: &'static str,
     pub tools: Vec<ToolDefinition>,
 }
 
 /// What a tool answers.
-pub(super) struct ToolAnswer {
+pub(crate) struct ToolAnswer {
     /// The answer's `data`.
     pub data: Value,
     /// The answer in one line.
@@ -64,13 +64,13 @@ pub(super) struct ToolAnswer {
 }
 
 /// The answer of a tool, or its error.
-pub(super) type ToolResult = Result<ToolAnswer, AppError>;
+pub(crate) type ToolResult = Result<ToolAnswer, AppError>;
 
 /// The work that this server's worker holds: its thread, and the token of its lease.
-pub(super) type HeldWork = Arc<Mutex<Option<(ThreadId, String)>>>;
+pub(crate) type HeldWork = Arc<Mutex<Option<(ThreadId, String)>>>;
 
 /// One call of a tool.
-pub(super) struct ToolCall {
+pub(crate) struct ToolCall {
     pub app: App<'static>,
     /// Set when the client no longer waits for the answer.
     pub is_cancelled: Arc<AtomicBool>,
@@ -81,12 +81,12 @@ pub(super) struct ToolCall {
 
 impl ToolCall {
     /// The environment of every call.
-    pub(super) fn environment() -> &'static dyn VariableSource {
+    pub(crate) fn environment() -> &'static dyn VariableSource {
         &ENVIRONMENT
     }
 
     /// Answers a request.
-    pub(super) fn answer<R>(&mut self, request: &R) -> ToolResult
+    pub(crate) fn answer<R>(&mut self, request: &R) -> ToolResult
     where
         R: Request,
         R::View: Serialize + HumanReadable,
@@ -96,7 +96,7 @@ impl ToolCall {
     }
 
     /// Answers a request again and again until `is_over`, the wait's end or its cancellation.
-    pub(super) fn wait<R>(
+    pub(crate) fn wait<R>(
         &mut self,
         wait: Option<TimeSpan>,
         request: impl Fn(TimeSpan) -> R,
@@ -120,30 +120,30 @@ impl ToolCall {
     }
 
     /// Returns the lead who calls.
-    pub(super) fn lead(&self) -> Result<Slug, AppError> {
+    pub(crate) fn lead(&self) -> Result<Slug, AppError> {
         self.app.calling_lead()
     }
 
     /// Returns the run of the arguments, of the server, or of the environment.
-    pub(super) fn run(&mut self, named: Option<&str>) -> Result<Option<Slug>, AppError> {
+    pub(crate) fn run(&mut self, named: Option<&str>) -> Result<Option<Slug>, AppError> {
         let named =
             named.map(|name| parse_argument("run", name, orch_app::values::parse_slug)).transpose()?;
         self.app.resolve_run_or(named.as_ref())
     }
 
     /// Returns the task that an argument names.
-    pub(super) fn task(&mut self, name: &str) -> Result<orch_app::TaskSelector, AppError> {
+    pub(crate) fn task(&mut self, name: &str) -> Result<orch_app::TaskSelector, AppError> {
         let task = parse_argument("task", name, orch_app::naming::parse_task)?;
         self.app.resolve_task(task)
     }
 
     /// Returns the tasks that an argument names.
-    pub(super) fn tasks(&mut self, names: &[String]) -> Result<Vec<orch_app::TaskSelector>, AppError> {
+    pub(crate) fn tasks(&mut self, names: &[String]) -> Result<Vec<orch_app::TaskSelector>, AppError> {
         names.iter().map(|name| self.task(name)).collect()
     }
 
     /// Returns the thread and the token of the worker's work.
-    pub(super) fn held_work(&mut self) -> Result<(ThreadId, String), AppError> {
+    pub(crate) fn held_work(&mut self) -> Result<(ThreadId, String), AppError> {
         let held = self.held.lock().map(|held| held.clone()).unwrap_or_default();
         if let Some(held) = held {
             return Ok(held);
@@ -166,7 +166,7 @@ impl ToolCall {
 }
 
 /// Returns an answer with its line of text.
-pub(super) fn answer_with<V: Serialize + HumanReadable>(data: &V, warnings: &[String]) -> ToolAnswer {
+pub(crate) fn answer_with<V: Serialize + HumanReadable>(data: &V, warnings: &[String]) -> ToolAnswer {
     let mut page = TextPage::new(TextPainter { colour: false }, LINE_COLUMNS, current_time());
     data.render_human(&mut page);
     let text = page.into_text();
@@ -187,7 +187,7 @@ pub(super) fn answer_with<V: Serialize + HumanReadable>(data: &V, warnings: &[St
 }
 
 /// Reads the arguments of a tool.
-pub(super) fn read_arguments<A: DeserializeOwned>(arguments: Value) -> Result<A, AppError> {
+pub(crate) fn read_arguments<A: DeserializeOwned>(arguments: Value) -> Result<A, AppError> {
     serde_path_to_error::deserialize(arguments).map_err(|error| {
         let path = error.path().to_string();
         let argument = if path == "." { "arguments" } else { &path };
@@ -196,7 +196,7 @@ pub(super) fn read_arguments<A: DeserializeOwned>(arguments: Value) -> Result<A,
 }
 
 /// Parses the text of an argument.
-pub(super) fn parse_argument<T, E: std::fmt::Display>(
+pub(crate) fn parse_argument<T, E: std::fmt::Display>(
     argument: &str,
     text: &str,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -207,7 +207,7 @@ pub(super) fn parse_argument<T, E: std::fmt::Display>(
 }
 
 /// Returns the JSON Schema of a tool's arguments, without what says nothing to a model.
-pub(super) fn argument_schema<A: JsonSchema>() -> Map<String, Value> {
+pub(crate) fn argument_schema<A: JsonSchema>() -> Map<String, Value> {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
@@ -246,7 +246,7 @@ fn simplify_schema(schema: &mut Value) {
 }
 
 /// Returns an error as clients show it: with what to call next.
-pub(super) fn tool_error(error: AppError) -> ToolAnswer {
+pub(crate) fn tool_error(error: AppError) -> ToolAnswer {
     let mut view: ErrorView = *error.view;
     if view.hint.is_none() {
         view.hint = error.retry.as_ref().and_then(retry_hint);

@@ -22,12 +22,13 @@ mod report;
 mod review;
 mod run;
 mod setup;
-mod state;
+pub mod state;
 mod status;
 mod store;
 mod task;
 mod timeline;
 mod usage;
+mod web;
 mod worktree;
 
 /// Formats a number with its noun: `1 task`, `3 tasks`.

@@ -9,7 +9,8 @@ use unicode_width::UnicodeWidthStr;
 use crate::{TableCell, TextPage, TextPainter, TextTone};
 
 /// Returns the glyph of a task's state.
-pub(super) fn state_glyph(state: TaskState) -> &'static str {
+#[must_use]
+pub fn state_glyph(state: TaskState) -> &'static str {
     match state {
         TaskState::Waiting => "·",
         TaskState::Ready => "○",
